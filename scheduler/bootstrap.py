@@ -30,6 +30,7 @@ from scheduler.policies.lookup import PolicyResolver
 from scheduler.policies.search import limited
 from scheduler.service.components import Components
 from scheduler.service.data_folder_lock import FolderLock, take_over
+from scheduler.service.grace_periods import GracePeriods
 from scheduler.service.maintenance.retention import PRUNABLE, Kind, RetentionRule, rules
 from scheduler.service.nodes.cluster_nodes import Derive
 from scheduler.service.notifications.channels import Channels, MailServer
@@ -101,6 +102,7 @@ def standby(
             policies=policies,
             shared=store,
             derive=derive,
+            leads=False,
         )
 
         def lead() -> Service:
@@ -127,7 +129,7 @@ def _leading(
     executor = executor_of(settings)
     inventory, derive = _hardware(settings)
     try:
-        return assemble(
+        parts = components(
             settings,
             store,
             executor,
@@ -139,6 +141,7 @@ def _leading(
             shared=store if store.shared else None,
             derive=derive,
         )
+        return Service(parts)
     except BaseException:
         executor.close()
         raise
@@ -165,43 +168,6 @@ def history(settings: config.Settings) -> Store:
     return SqlStore(settings.database)
 
 
-def assemble(
-    settings: config.Settings,
-    store: Store,
-    executor: Executor,
-    inventory: Inventory,
-    clock: Clock,
-    *,
-    lock: FolderLock | None = None,
-    replay: Replay | None = None,
-    policies: PolicyResolver = lookup.DEFAULT,
-    shared: SharedStore | None = None,
-    derive: Derive | None = None,
-) -> Service:
-    """A service of given parts, for `build` and tests. It releases `lock` when it stops.
-
-    `shared`: the store, if other services may use it. `derive`: see `Components`. Raises
-    `InputError` if this machine has the devices of no pool.
-    """
-    crashes = CrashMarks(
-        settings.data_dir / "policy.mark", _named(settings, policies), lookup.builtin
-    )
-    parts = components(
-        settings,
-        store,
-        executor,
-        inventory,
-        clock,
-        lock=lock,
-        replay=replay,
-        policies=policies,
-        shared=shared,
-        crashes=crashes,
-        derive=derive,
-    )
-    return Service(parts)
-
-
 def components(
     settings: config.Settings,
     store: Store,
@@ -213,43 +179,21 @@ def components(
     replay: Replay | None = None,
     policies: PolicyResolver = lookup.DEFAULT,
     shared: SharedStore | None = None,
-    crashes: CrashMarks | None = None,
     derive: Derive | None = None,
+    leads: bool = True,
 ) -> Components:
-    """The parts of a service: those given, and others as the settings say.
+    """The components of a service: those given, and others as the settings say.
 
-    Without `crashes` no policy is refused for the crashes of earlier services. Raises `InputError`
-    if this machine has the devices of no pool.
+    `lock` is released when the service stops. `shared`: the store, if other services may use it.
+    `derive`: see `Components`. `leads`: False for a follower, which refuses no policy for the
+    crashes of earlier services. Raises `InputError` if this machine has the devices of no pool.
     """
     if derive is None and not inventory.present:
         raise InputError(
             "no pool has devices on this machine",
             {f"pools.{name}": why for name, why in inventory.absent.items()},
         )
-    projects = {
-        name: project.preference
-        for name, project in settings.projects.items()
-        if project.preference is not None
-    }
-
-    refused = crashes.refused if crashes is not None else ()
-    for name in refused:
-        _log.error("%s; another policy decides", refusal(name))
-    active_policy = ActivePolicy(
-        _named(settings, policies) if crashes is None else crashes.policy,
-        policies.named(FALLBACK),
-        name=FALLBACK if settings.policy in refused else settings.policy,
-        mode=Mode(settings.backfilling),
-        preference=settings.preference,
-        projects=projects,
-        starvation_s=settings.starvation_s or float("inf"),
-        limit_s=settings.decision_limit_s or float("inf"),
-        preemption=PreemptionRules(
-            PreemptionMode(settings.preemption.mode),
-            settings.preemption.min_runtime_s,
-            settings.preemption.max_per_job,
-        ),
-    )
+    crashes = _crash_marks(settings, policies) if leads else None
     return Components(
         store=store,
         executor=executor,
@@ -257,12 +201,11 @@ def components(
         estimator=Estimator(
             store.measurements(), inventory.present, default_s=settings.default_runtime_s
         ),
-        active_policy=active_policy,
+        active_policy=_active_policy(settings, policies, crashes),
         policies=lookup.names(),
         folders=Paths(settings.data_dir / "jobs"),
         clock=clock,
-        grace_s=settings.executor.grace_s,
-        preemption_grace_s=settings.preemption.grace_s,
+        grace=GracePeriods(settings.executor.grace_s, settings.preemption.grace_s),
         origin=_origin(store, clock),
         shared=shared,
         lock=lock,
@@ -272,11 +215,7 @@ def components(
         replay_at_start=settings.fit,
         shadow=settings.shadow,
         crashes=crashes,
-        disks={
-            "data folder": settings.data_dir,
-            "run folder": settings.data_dir / "run",
-            "temporary folder": Path(tempfile.gettempdir()),
-        },
+        disks=_disks(settings.data_dir),
         least_free=settings.min_free,
         retention=_rules(settings.retention),
         projects={name: _project(name, each) for name, each in settings.projects.items()},
@@ -287,6 +226,40 @@ def components(
     )
 
 
+def _crash_marks(settings: config.Settings, policies: PolicyResolver) -> CrashMarks:
+    marks = CrashMarks(
+        settings.data_dir / "policy.mark", _named(settings, policies), lookup.builtin
+    )
+    for name in marks.refused:
+        _log.error("%s; another policy decides", refusal(name))
+    return marks
+
+
+def _active_policy(
+    settings: config.Settings, policies: PolicyResolver, crashes: CrashMarks | None
+) -> ActivePolicy:
+    refused = crashes is not None and settings.policy in crashes.refused
+    return ActivePolicy(
+        _named(settings, policies) if crashes is None else crashes.policy,
+        policies.named(FALLBACK),
+        name=FALLBACK if refused else settings.policy,
+        mode=Mode(settings.backfilling),
+        preference=settings.preference,
+        projects={
+            name: project.preference
+            for name, project in settings.projects.items()
+            if project.preference is not None
+        },
+        starvation_s=settings.starvation_s or float("inf"),
+        limit_s=settings.decision_limit_s or float("inf"),
+        preemption=PreemptionRules(
+            PreemptionMode(settings.preemption.mode),
+            settings.preemption.min_runtime_s,
+            settings.preemption.max_per_job,
+        ),
+    )
+
+
 def _named(settings: config.Settings, policies: PolicyResolver) -> Callable[[str], Policy]:
     """Policy by name, with the settings' limit of searches."""
 
@@ -294,6 +267,12 @@ def _named(settings: config.Settings, policies: PolicyResolver) -> Callable[[str
         return limited(policies.named(name), settings.search_limit_s or float("inf"))
 
     return named
+
+
+def _disks(data: Path) -> dict[str, Path]:
+    """Name → folder that must not run full; the service's own is the first."""
+    temporary = Path(tempfile.gettempdir())
+    return {"data folder": data, "run folder": data / "run", "temporary folder": temporary}
 
 
 def _project(name: str, settings: config.ProjectSettings) -> Project:

@@ -78,21 +78,7 @@ def create_app(
     names it does not know, and each request needs a token that no web page has.
     """
     services = service if isinstance(service, ServiceHolder) else ServiceHolder(service)
-    telemetry = Telemetry(services)
-    clock = clock or SystemClock()
-    authenticator = TokenAuthenticator(settings.data_dir)
-    context = AppContext(
-        services=services,
-        data_dir=settings.data_dir.absolute(),
-        clock=clock,
-        intake=Intake(lambda: services.current, clock),
-        telemetry=telemetry,
-        registry=Registry(settings.data_dir),
-        schedules=Library(settings.data_dir),
-        authenticator=authenticator,
-        sessions=Sessions(settings.data_dir, authenticator, clock),
-        preflight=Preflight(),
-    )
+    context = _context(services, settings, clock or SystemClock())
     app = FastAPI(
         title=TITLE,
         version=version("fulcrum-scheduler"),
@@ -105,11 +91,15 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
         generate_unique_id_function=lambda route: route.name,
         middleware=[
-            Middleware(Observation, telemetry=telemetry),
+            Middleware(Observation, telemetry=context.telemetry),
             Middleware(SecurityHeaders),
             Middleware(LastResort),
             Middleware(Hosts, allowed=allowed_hosts or _hosts(settings)),
-            Middleware(Authentication, authenticator=authenticator, sessions=context.sessions),
+            Middleware(
+                Authentication,
+                authenticator=context.authenticator,
+                sessions=context.sessions,
+            ),
             Middleware(BodyLimit, most=int(settings.max_body_bytes)),
         ],
     )
@@ -126,6 +116,22 @@ def create_app(
         app.include_router(router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
+
+
+def _context(services: ServiceHolder, settings: Settings, clock: Clock) -> AppContext:
+    authenticator = TokenAuthenticator(settings.data_dir)
+    return AppContext(
+        services=services,
+        data_dir=settings.data_dir.absolute(),
+        clock=clock,
+        intake=Intake(lambda: services.current, clock),
+        telemetry=Telemetry(services),
+        registry=Registry(settings.data_dir),
+        schedules=Library(settings.data_dir),
+        authenticator=authenticator,
+        sessions=Sessions(settings.data_dir, authenticator, clock),
+        preflight=Preflight(),
+    )
 
 
 @asynccontextmanager

@@ -19,6 +19,7 @@ from scheduler.domain.lifecycle import JobState
 from scheduler.domain.notifications import Notify
 from scheduler.domain.references import WEIGHTS, reference_fields, references, renumbered
 from scheduler.domain.resources import Request
+from scheduler.service.queries.job_names import JobNames
 from scheduler.validation import summary
 from scheduler.workloads.spec.specs import (
     CnnInferWork,
@@ -49,11 +50,12 @@ class Batch:
 class Earlier(Protocol):
     """Knows the jobs that were submitted before."""
 
+    @property
+    def names(self) -> JobNames:
+        """Finds jobs by their names."""
+
     def job(self, job_id: int) -> Job:
         """Raises `MissingError`."""
-
-    def named(self, name: str, user: str) -> Job:
-        """The job that `user` means; raises `MissingError`, `StateError` if several may be."""
 
 
 @dataclass(slots=True)
@@ -177,7 +179,7 @@ class _Draft:
         if item not in self.earlier:
             service = self.intake.service()
             if isinstance(item, str):
-                self.earlier[item] = service.named(item, self.user)
+                self.earlier[item] = service.names.find(item, self.user)
             else:
                 self.earlier[item] = service.job(item if item <= MAX_ID else 0)
         return self.earlier[item]

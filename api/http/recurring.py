@@ -77,7 +77,7 @@ class Recurrence:
         spec = replace(
             job.spec, after=(), deadline=None if deadline is None else deadline + due - begun
         )
-        (following,), _ = self.services.current.submit(
+        (following,), _ = self.services.current.jobs.submit(
             [spec], actor=job.spec.user, key=_KEY.format(job.id), eligible_at=due
         )
         _log.info(

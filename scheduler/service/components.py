@@ -13,6 +13,7 @@ from scheduler.estimates.estimator import Estimator
 from scheduler.executors.base import Executor
 from scheduler.hardware.inventory import Inventory
 from scheduler.service.data_folder_lock import FolderLock
+from scheduler.service.grace_periods import GracePeriods
 from scheduler.service.maintenance.retention import RetentionRule
 from scheduler.service.nodes.cluster_nodes import Derive
 from scheduler.service.notifications.channels import Channels
@@ -38,10 +39,7 @@ class Components:
     """Name → summary of every policy that can be used."""
     folders: Paths
     clock: Clock
-    grace_s: float = 5.0
-    """Seconds between asking an attempt to stop and stopping it."""
-    preemption_grace_s: float = 30.0
-    """The same, for an attempt that is preempted and saves its work."""
+    grace: GracePeriods = GracePeriods()  # noqa: RUF009 - frozen
     origin: float = 0.0
     """Unix seconds of the first job ever: what formulas count submission times from."""
     shared: SharedStore | None = None
@@ -76,3 +74,8 @@ class Components:
     """Where notifications may go."""
     success_checkpoints: bool = False
     """Whether a training that succeeded keeps its checkpoints."""
+
+    @property
+    def data(self) -> Path:
+        """The data folder, which holds the jobs' folders."""
+        return self.folders.root.parent

@@ -17,7 +17,7 @@ import pytest
 from api.http.app import create_app
 from api.http.asgi.server import Server
 from api.http.auth import admin_token
-from scheduler.bootstrap import assemble
+from scheduler.bootstrap import components
 from scheduler.clock import SystemClock
 from scheduler.domain.jobs import Job
 from scheduler.domain.lifecycle import JobState
@@ -118,7 +118,7 @@ def serving(folder: Path, store: Store | None = None, **settings: Any) -> Iterat
     given = Settings(**{"data_dir": folder, "port": 0, "policy": "priority", **settings})
     names = {"cpu": tuple(str(index) for index in range(CPU.count))}
     inventory = Inventory((CPU,), names, {}, {})
-    service = assemble(given, store or MemoryStore(), executor, inventory, SystemClock())
+    service = Service(components(given, store or MemoryStore(), executor, inventory, SystemClock()))
     app = create_app(service, given)
     server = Server(app)
     with socket.create_server(("127.0.0.1", 0)) as listener:

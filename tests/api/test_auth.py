@@ -146,7 +146,7 @@ def test_an_error_nobody_foresaw_tells_its_log_id_only(
     def fail(*_: object) -> None:
         raise RuntimeError("the secret of the house")
 
-    monkeypatch.setattr(world.service, "cluster", fail)
+    monkeypatch.setattr(type(world.service.cluster), "view", fail)
     with caplog.at_level(logging.ERROR, "api.http.errors.problems"):
         answer = world.client.get("/v1/cluster")
     assert answer.status_code == 500

@@ -277,7 +277,7 @@ def test_preferences_are_shown_and_changed_while_who_decides_stays(fulcrum, worl
     assert "preference 0 " in said
     assert "nlp" in said
     assert "vision" not in said
-    assert world.service.preferences().projects == {"nlp": 0.25}
+    assert world.service.policy_control.preferences().projects == {"nlp": 0.25}
     assert world.service.store.setting("policy") is None
     assert "nlp" in fulcrum("policy", "prefer").stdout
 

@@ -17,12 +17,12 @@ from scheduler.files import expanded
 
 
 def test_ls_shows_a_page_and_tells_how_many_more(fulcrum, monkeypatch):
-    monkeypatch.setattr("api.cli.commands.jobs.listing.SHOWN", 4)
+    monkeypatch.setattr("api.cli.commands.jobs.job_list.SHOWN", 4)
     world = fulcrum.world
     running = [world.running(name=f"busy-{index}") for index in range(2)]
     for _ in range(7):
         world.submit(name="waits")
-    monkeypatch.setattr("api.cli.commands.jobs.listing.RECENT", 1)
+    monkeypatch.setattr("api.cli.commands.jobs.job_list.RECENT", 1)
     lines = fulcrum("ls").stdout.splitlines()
     assert len(lines) == 1 + 4 + 1
     assert {f"busy-{index}" for index in range(2)} <= set(" ".join(lines).split())

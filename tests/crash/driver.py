@@ -138,7 +138,7 @@ def main() -> int:
     root = str(options.data.parent)
     work = {"argv": ["sh", "-c", SCRIPT], "env": {"ROOT": root}, "resumable": True}
     if options.jobs:
-        service.submit([job_spec(work=work)] * options.jobs, actor="ann")
+        service.jobs.submit([job_spec(work=work)] * options.jobs, actor="ann")
     print("ready", flush=True)
     if options.preempt:
         with service.live_jobs.changed:
@@ -146,7 +146,7 @@ def main() -> int:
         starts = options.data.parent / "starts"
         while not (starts.exists() and "1.1" in starts.read_text().split()):
             time.sleep(0.05)  # until the work itself has begun
-        service.preempt(1, actor="ann")
+        service.jobs.preempt(1, actor="ann")
     if options.flood:
         for client in range(4):
             threading.Thread(target=flood, args=(service, client), daemon=True).start()
@@ -161,7 +161,7 @@ def flood(service: Service, client: int) -> None:
         key = f"{client}-{at}"
         say(f"asks {key}")
         spec = job_spec(name=key)
-        (first, second), _ = service.submit([spec, spec], actor="ann", key=key, digest=key)
+        (first, second), _ = service.jobs.submit([spec, spec], actor="ann", key=key, digest=key)
         say(f"has {key} {first.id} {second.id}")
 
 

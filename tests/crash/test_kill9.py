@@ -11,6 +11,7 @@ from scheduler import bootstrap, settings
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.hardware.inventory import Inventory
+from scheduler.service.service import Service
 from scheduler.store.base import JobQuery
 from scheduler.store.sql import SqlStore
 from scheduler.testing.clock import ManualClock
@@ -128,17 +129,19 @@ def test_killed_while_many_submit(place: Place) -> None:
     assert asked - has.keys()
 
     pool = Pool("cpu", DeviceKind.CPU, "CPU", 6)
-    again = bootstrap.assemble(
-        settings.Settings(data_dir=place.data, policy="priority"),
-        SqlStore(place.database),
-        FakeExecutor(ManualClock()),
-        Inventory((pool,), {"cpu": tuple("012345")}, {}, {}),
-        ManualClock(),
+    again = Service(
+        bootstrap.components(
+            settings.Settings(data_dir=place.data, policy="priority"),
+            SqlStore(place.database),
+            FakeExecutor(ManualClock()),
+            Inventory((pool,), {"cpu": tuple("012345")}, {}, {}),
+            ManualClock(),
+        )
     )
     again.start(threaded=False)
     for key in sorted(asked):
         spec = job_spec(name=key)
-        made, _ = again.submit([spec, spec], actor="ann", key=key, digest=key)
+        made, _ = again.jobs.submit([spec, spec], actor="ann", key=key, digest=key)
         ids = [job.id for job in made]
         assert ids == jobs.setdefault(key, ids)
     again.stop()

@@ -263,7 +263,7 @@ def live(load, factors, name, mode, folder, outages=(), pools=POOLS, elastic=(),
     for job in load.jobs:
         run_until(job.submitted_at)
         clock.advance_to(job.submitted_at)
-        service.submit([spec_of(job)], actor="ann")
+        service.jobs.submit([spec_of(job)], actor="ann")
         settle()
     run_until(np.finfo(float).max)
     attempts = [store.attempts(job.id) for job in load.jobs]

@@ -21,7 +21,7 @@ def build(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Build]:
 
     yield build_one
     for world in worlds:
-        world.service.validate()
+        world.service.live_jobs.validate()
         world.service.stop()
 
 
@@ -37,5 +37,5 @@ def failing(tmp_path: Path) -> Iterator[tuple[World, Failing]]:
     store = Failing(memory_store()())
     world = World(tmp_path, lambda: store)
     yield world, store
-    world.service.validate()
+    world.service.live_jobs.validate()
     world.service.stop()

@@ -53,10 +53,10 @@ def test_a_job_whose_wish_becomes_more_urgent_never_moves_back(build, policy):
     waiting = [job for job in range(1, 25) if world.state(job) == "QUEUED"]
     assert len(waiting) > 15
     for job in waiting[::3]:
-        before = world.service.explain(job).position
+        before = world.service.queries.explain(job).position
         for priority in (world.job(job).spec.priority + 5, 100):
             world.update(job, priority=min(priority, 100))
-            after = world.service.explain(job).position
+            after = world.service.queries.explain(job).position
             assert after <= before
             before = after
 
@@ -69,8 +69,8 @@ def test_a_policy_that_searches_decides_in_the_service(build):
     assert len(set(order_of_starts(world))) == 40
     said = [each.reason for job in range(1, 41) for each in world.store.decisions(job)]
     assert any("on 16 likely futures" in reason for reason in said)
-    assert world.service.policy().name == "fcfs+search"
-    assert world.service.policy().fallbacks == 0
+    assert world.service.policy_control.view().name == "fcfs+search"
+    assert world.service.policy_control.view().fallbacks == 0
 
 
 def test_the_earlier_deadline_goes_first(build):
@@ -105,11 +105,11 @@ def test_the_policy_is_switched_while_it_runs_and_remembered(build):
     world = build((CPU, GPU), policy="fcfs")
     world.submit(train(request=wide(2, "cpu")), train(request=Request(("cuda",))))
     world.submit(train(preference=0.0, request=wide(1, "cpu")))
-    view = world.service.use_policy("sjf", preference=1.0, actor="ann")
+    view = world.service.policy_control.use("sjf", preference=1.0, actor="ann")
     assert (view.name, view.preference) == ("sjf", 1.0)
     world.restart((CPU, GPU), policy="fcfs", preference=0.0)
-    assert world.service.policy().name == "sjf"
-    assert world.service.policy().preference == 1.0
+    assert world.service.policy_control.view().name == "sjf"
+    assert world.service.policy_control.view().preference == 1.0
     assert world.store.setting("policy_set_by") == "ann"
 
 
@@ -117,21 +117,21 @@ def test_a_new_preference_of_the_cluster_moves_what_waits(build):
     world = build((CPU, GPU), policy="priority", preference=0.0)
     world.submit(train(request=wide(2, "cpu")), train(request=Request(("cuda",))), train())
     world.settle()
-    assert world.service.explain(3).pool == "cpu"
-    world.service.use_policy("priority", preference=1.0, actor="ann")
+    assert world.service.queries.explain(3).pool == "cpu"
+    world.service.policy_control.use("priority", preference=1.0, actor="ann")
     world.step()
-    assert world.service.explain(3).pool == "gpu"
+    assert world.service.queries.explain(3).pool == "gpu"
 
 
 def test_a_wrong_policy_mode_or_preference_changes_nothing(world):
-    before = world.service.policy()
+    before = world.service.policy_control.view()
     with pytest.raises(MissingError, match="no policy"):
-        world.service.use_policy("best", actor="ann")
+        world.service.policy_control.use("best", actor="ann")
     with pytest.raises(InputError, match="mode"):
-        world.service.use_policy("sjf", mode="sideways", actor="ann")
+        world.service.policy_control.use("sjf", mode="sideways", actor="ann")
     with pytest.raises(InputError, match="preference"):
-        world.service.use_policy("sjf", preference=1.5, actor="ann")
-    assert world.service.policy() == before
+        world.service.policy_control.use("sjf", preference=1.5, actor="ann")
+    assert world.service.policy_control.view() == before
     assert world.store.setting("policy") is None
 
 
@@ -139,13 +139,13 @@ def test_a_remembered_policy_that_is_gone_does_not_keep_the_service_from_startin
     setting = {"name": "learned-v7", "mode": None, "preference": None}
     world.store.set_settings({"policy": setting})
     world.restart(policy="edf")
-    assert world.service.policy().name == "edf"
+    assert world.service.policy_control.view().name == "edf"
     assert "learned-v7" in caplog.text
 
 
 def test_every_policy_is_named_with_its_summary(world):
-    assert {"fcfs", "sjf", "priority", "best-value"} <= world.service.policies().keys()
-    assert all(world.service.policies().values())
+    assert {"fcfs", "sjf", "priority", "best-value"} <= world.service.policies.keys()
+    assert all(world.service.policies.values())
 
 
 class Waiting:
@@ -209,13 +209,13 @@ def test_what_waits_is_estimated_anew_when_its_work_was_measured(world):
 def test_progress_lines_move_the_expected_end(world):
     world.submit(train(request=wide(1)))
     world.settle()
-    begun, guessed = world.clock.now(), world.service.explain(1).end
+    begun, guessed = world.clock.now(), world.service.queries.explain(1).end
     for fraction in (0.0, 0.1, 0.2, 0.3):
         world.progress("1.1", fraction)
         world.clock.advance(100)
     world.metrics("1.1", "not json\n[1]\n" + '{"kind": "progress", "fraction": null}')
     world.service.dispatcher.tick(world.clock.now())
-    end = world.service.explain(1).end
+    end = world.service.queries.explain(1).end
     assert guessed - begun < 150
     assert end - begun > 700
 
@@ -246,16 +246,16 @@ def test_preferences_of_projects_and_cluster_change_while_running(build):
         return {job: float(live.job_preference[live.slot_of(job)]) for job in (3, 4, 5)}
 
     assert preferences() == {3: 0.0, 4: 0.0, 5: 0.0}
-    world.service.prefer(projects={"paper": 1.0}, actor="ann")
+    world.service.policy_control.prefer(projects={"paper": 1.0}, actor="ann")
     world.step()
     assert preferences() == {3: 1.0, 4: 0.0, 5: 0.0}
-    world.service.prefer(0.4, {"paper": None}, actor="ann")
+    world.service.policy_control.prefer(0.4, {"paper": None}, actor="ann")
     world.step()
     assert preferences() == {3: 0.4, 4: 0.4, 5: 0.0}
     with pytest.raises(InputError, match=r"projects\.paper"):
-        world.service.prefer(0.1, {"paper": 2.0}, actor="ann")
-    world.service.prefer(projects={"thesis": 0.9}, actor="ann")
+        world.service.policy_control.prefer(0.1, {"paper": 2.0}, actor="ann")
+    world.service.policy_control.prefer(projects={"thesis": 0.9}, actor="ann")
     world.restart((CPU, GPU), policy="wgc", projects={"paper": {"preference": 0.0}})
-    assert world.service.preferences().cluster == 0.4
-    assert world.service.preferences().projects == {"thesis": 0.9}
-    assert world.service.policy().name == "wgc"
+    assert world.service.policy_control.preferences().cluster == 0.4
+    assert world.service.policy_control.preferences().projects == {"thesis": 0.9}
+    assert world.service.policy_control.view().name == "wgc"

@@ -8,6 +8,7 @@ from pathlib import Path
 from scheduler import bootstrap
 from scheduler.clock import SystemClock
 from scheduler.hardware.inventory import Inventory
+from scheduler.service.service import Service
 from scheduler.settings import Settings
 from scheduler.testing.executors import FakeExecutor
 from scheduler.testing.memory_store import MemoryStore
@@ -21,7 +22,7 @@ from pathlib import Path
 from tests.support.service_worlds import World, memory_store
 
 world = World(Path(sys.argv[1]), memory_store())
-assert world.service.cluster().queued == 0
+assert world.service.cluster.view().queued == 0
 assert "numba" not in sys.modules, "a service that nobody has asked anything has loaded Numba"
 """
 
@@ -41,12 +42,14 @@ def test_all_entry_points_are_loaded_once_it_has_started(tmp_path, monkeypatch):
     warmed = threading.Event()
     monkeypatch.setattr("scheduler.service.service.warm_up", warmed.set)
     clock = SystemClock()
-    service = bootstrap.assemble(
-        Settings(data_dir=tmp_path, policy="sjf"),
-        MemoryStore(),
-        FakeExecutor(clock),
-        Inventory((CPU,), {"cpu": ("cpu-0", "cpu-1")}, {}, {}, {}),
-        clock,
+    service = Service(
+        bootstrap.components(
+            Settings(data_dir=tmp_path, policy="sjf"),
+            MemoryStore(),
+            FakeExecutor(clock),
+            Inventory((CPU,), {"cpu": ("cpu-0", "cpu-1")}, {}, {}, {}),
+            clock,
+        )
     )
     assert not warmed.is_set()
     service.start()

@@ -94,5 +94,5 @@ def test_an_unwritable_folder_costs_the_mark_alone(tmp_path):
 def test_the_service_starts_with_the_fallback_and_says_so(tmp_path, build, caplog):
     (tmp_path / "policy.refused").write_text("learned:boom\n")
     world = build(policy="learned:boom")
-    assert world.service.policy().name == bootstrap.FALLBACK
+    assert world.service.policy_control.view().name == bootstrap.FALLBACK
     assert "policy learned:boom has ended the service 3 times" in caplog.text

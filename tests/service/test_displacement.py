@@ -49,12 +49,12 @@ def test_history_and_explanation_say_who_displaced_whom_and_why(world):
     assert request.data["by"] == 2
     assert request.data["reason"] == "priority"
     assert "job 2 takes the devices of job 1: its priority is higher" in request.reason
-    assert request.reason in world.service.explain(1).text
-    assert world.service.explain(2).text.startswith("job 1 is being stopped for it; ")
+    assert request.reason in world.service.queries.explain(1).text
+    assert world.service.queries.explain(2).text.startswith("job 1 is being stopped for it; ")
     world.executor.stop_preempted("1.1")
     world.settle()
     assert "job 2 takes the devices of job 1" in world.store.attempts(1)[0].exit_reason
-    assert "preempted: job 2 takes the devices of job 1" in world.service.explain(1).text
+    assert "preempted: job 2 takes the devices of job 1" in world.service.queries.explain(1).text
 
 
 def test_a_restart_knows_for_whom_devices_become_free(world):
@@ -63,7 +63,7 @@ def test_a_restart_knows_for_whom_devices_become_free(world):
         policy="priority", preemption={"mode": "priority", "min_runtime_s": 10, "grace_s": 5}
     )
     assert (world.state(1), world.state(2)) == ("PREEMPTING", "QUEUED")
-    assert world.service.explain(2).text.startswith("job 1 is being stopped for it; ")
+    assert world.service.queries.explain(2).text.startswith("job 1 is being stopped for it; ")
     world.executor.stop_preempted("1.1")
     world.settle()
     assert (world.state(1), world.state(2)) == ("QUEUED", "RUNNING")
@@ -74,9 +74,9 @@ def test_an_urgent_job_says_why_it_does_not_preempt(world):
     world.settle()
     world.after(5.0)
     world.submit(train(**LONG, priority=90), train(**LONG, priority=10))
-    text = world.service.explain(2).text
+    text = world.service.queries.explain(2).text
     assert "; preempts nothing: job 1 has worked for 3 s (min_runtime_s is 10 s)" in text
-    assert "preempts" not in world.service.explain(3).text
+    assert "preempts" not in world.service.queries.explain(3).text
 
 
 def test_nobody_else_takes_the_devices_that_are_freed(world):

@@ -44,7 +44,7 @@ def world(request, tmp_path: Path):
         derive=partial(inventory_of, wishes=WISHES),
     )
     yield made
-    made.service.validate()
+    made.service.live_jobs.validate()
     made.service.stop()
 
 
@@ -63,7 +63,7 @@ def advance(world: World, seconds: float) -> None:
 
 
 def test_nodes_that_are_off_are_a_pool(world: World) -> None:
-    (pool,) = world.service.cluster().pools
+    (pool,) = world.service.cluster.view().pools
     assert (pool.pool.name, pool.pool.nodes, pool.pool.devices_per_node) == ("spot", 2, 2)
     assert pool.pool.boot_s == 60.0
     assert states(world) == {"spot-0": NodeState.OFF, "spot-1": NodeState.OFF}
@@ -104,10 +104,10 @@ def test_boots_and_idle_time_are_paid_and_told(world: World) -> None:
     (job,) = world.submit(job_spec(request=wide(2)))
     world.settle()
     advance(world, 59.0)
-    (idle,) = world.service.idle_costs(None, None)
+    (idle,) = world.service.cluster.idle_costs(None, None)
     assert idle.device_seconds == pytest.approx(2 * 59.0)
     advance(world, 1.0 + WORKS_S + 300.0 + 1000.0)
-    (idle,) = world.service.idle_costs(None, None)
+    (idle,) = world.service.cluster.idle_costs(None, None)
     assert idle.device_seconds == pytest.approx(2 * (60.0 + 300.0))
     assert idle.dollars == pytest.approx(2 * 360.0 / 3600)
     assert world.attempt(job.id).dollars == pytest.approx(2 * WORKS_S / 3600)
@@ -127,8 +127,8 @@ def test_a_drained_node_that_is_off_is_not_booted_and_costs_nothing(world: World
     world.executor.change_nodes()
     advance(world, 100.0)
     assert world.state(job.id) == "QUEUED"
-    assert "drained by ann: too expensive" in world.service.explain(job.id).text
-    assert not world.service.idle_costs(None, None)
+    assert "drained by ann: too expensive" in world.service.queries.explain(job.id).text
+    assert not world.service.cluster.idle_costs(None, None)
     message = ChangeNode("spot-0", NodeChange.RESUME, "ann")
     world.service.dispatcher.post(message)
     world.settle()

@@ -14,10 +14,10 @@ def test_it_waits_for_devices_that_a_job_frees_in_time(world):
     world.submit(train(request=wide(2)), train(request=wide(2)))
     world.settle()
     world.clock.advance(10)
-    found = world.service.explain(2)
+    found = world.service.queries.explain(2)
     assert (found.cause, found.position, found.depth) == ("devices", 1, 1)
     assert (found.pool, found.width, found.blockers) == ("cpu", 2, (1,))
-    assert found.start == pytest.approx(world.service.explain(1).end)
+    assert found.start == pytest.approx(world.service.queries.explain(1).end)
     assert found.end > found.start
     assert found.dollars > 0
     assert found.text.startswith("waits for 2 of 2 cpu devices, 0 free; job 1 ends in about")
@@ -30,8 +30,8 @@ def test_a_deadline_that_cannot_be_met_is_told(world):
     world.settle()
     for deadline in (now + 1.0, now + 1e7):
         world.submit(train(request=wide(2), deadline=deadline))
-    assert "after its deadline by the estimates" in world.service.explain(2).text
-    assert "deadline" not in world.service.explain(3).text
+    assert "after its deadline by the estimates" in world.service.queries.explain(2).text
+    assert "deadline" not in world.service.queries.explain(3).text
 
 
 def test_it_waits_behind_a_job_that_goes_first(build):
@@ -41,17 +41,17 @@ def test_it_waits_behind_a_job_that_goes_first(build):
     world.clock.advance(10)
     world.submit(train(request=wide(2), priority=90))
     world.submit(train(request=wide(1), priority=10))
-    found = world.service.explain(3)
+    found = world.service.queries.explain(3)
     assert (found.cause, found.position, found.depth) == ("order", 2, 2)
     assert found.blockers == (2,)
-    assert found.start >= world.service.explain(2).start
+    assert found.start >= world.service.queries.explain(2).start
 
 
 def test_another_placement_that_is_free_is_named(build):
     world = build((CPU, GPU), policy="cheapest")
     world.submit(*[train(request=wide(1, "cpu"))] * 2)
     world.submit(train(preference=0.9))
-    found = world.service.explain(3)
+    found = world.service.queries.explain(3)
     assert (found.cause, found.pool) == ("devices", "cpu")
     assert [other.pool for other in found.alternatives] == ["gpu"]
     assert "gpu × 1 has room now" in found.text
@@ -60,7 +60,7 @@ def test_another_placement_that_is_free_is_named(build):
 
 def test_it_waits_for_its_dependencies(world):
     world.submit(job_spec(), job_spec(), job_spec(after=(-1, -2)))
-    found = world.service.explain(3)
+    found = world.service.queries.explain(3)
     assert (found.cause, found.blockers) == ("dependency", (1, 2))
     assert found.text == "waits for jobs 1, 2 to succeed"
 
@@ -69,7 +69,7 @@ def test_it_waits_for_its_pause_to_end(world):
     world.submit(job_spec(retry=Retry(2, backoff_s=30.0)))
     world.settle()
     world.fail("1.1")
-    found = world.service.explain(1)
+    found = world.service.queries.explain(1)
     assert (found.cause, found.start) == ("backoff", world.clock.now() + 30)
     assert found.text == "retry 1 of 1 in 30 s after exit code 1"
 
@@ -77,32 +77,32 @@ def test_it_waits_for_its_pause_to_end(world):
 def test_an_active_job_says_where_and_how_long_still(world):
     world.executor.obeys = False
     world.submit(train(request=wide(1)))
-    assert world.service.explain(1).text == "is being started on cpu × 1"
+    assert world.service.queries.explain(1).text == "is being started on cpu × 1"
     world.settle()
     world.clock.advance(20)
-    found = world.service.explain(1)
+    found = world.service.queries.explain(1)
     assert (found.cause, found.start) == ("active", world.clock.now() - 20)
     assert found.text.startswith("runs on cpu × 1 for 20 s, about")
     world.clock.advance(1000)
-    assert world.service.explain(1).text.endswith("longer than estimated")
+    assert world.service.queries.explain(1).text.endswith("longer than estimated")
     world.cancel(1)
-    assert world.service.explain(1).text == "is being stopped on cpu × 1: cancelled by ann"
+    assert world.service.queries.explain(1).text == "is being stopped on cpu × 1: cancelled by ann"
 
 
 def test_an_ended_job_says_how_it_ended(world):
     world.submit()
     world.settle()
     world.fail("1.1", "out of memory")
-    found = world.service.explain(1)
+    found = world.service.queries.explain(1)
     assert (found.cause, found.text) == ("final", "out of memory")
     assert found.decisions[0].chosen.pool == "cpu"
     with pytest.raises(MissingError):
-        world.service.explain(2)
+        world.service.queries.explain(2)
 
 
 def test_a_job_nobody_has_heard_of_yet_is_taken_up_in_a_moment(world):
-    world.service.submit([job_spec()], actor="ann")
-    assert world.service.explain(1).cause == "none"
+    world.service.jobs.submit([job_spec()], actor="ann")
+    assert world.service.queries.explain(1).cause == "none"
 
 
 def test_a_plan_for_three_preferences_leaves_no_trace(build):
@@ -110,7 +110,7 @@ def test_a_plan_for_three_preferences_leaves_no_trace(build):
     world.submit(train(request=wide(1, "cuda")))
     world.settle()
     jobs, events = world.store.live(), world.store.events()
-    fast, balanced, cheap = world.service.plan(train(deadline=world.clock.now() + 50))
+    fast, balanced, cheap = world.service.queries.plan(train(deadline=world.clock.now() + 50))
     assert (fast.preference, balanced.preference, cheap.preference) == ("fast", "balanced", "cheap")
     assert (fast.pool, cheap.pool) == ("gpu", "cpu")
     assert fast.wait_s > 0
@@ -121,14 +121,14 @@ def test_a_plan_for_three_preferences_leaves_no_trace(build):
     assert fast.source == "flops"
     world.step()
     assert (world.store.live(), world.store.events()) == (jobs, events)
-    assert world.service.cluster().queued == 0
+    assert world.service.cluster.view().queued == 0
 
 
 def test_a_plan_is_refused_as_the_submission_would_be(world):
     with pytest.raises(InfeasibleError):
-        world.service.plan(job_spec(request=wide(3)))
+        world.service.queries.plan(job_spec(request=wide(3)))
     with pytest.raises(InfeasibleError) as caught:
-        world.service.plan(train(budget=1e-9))
+        world.service.queries.plan(train(budget=1e-9))
     assert list(caught.value.fields) == ["budget"]
 
 
@@ -137,11 +137,11 @@ def test_a_plan_keeps_to_the_budget(build):
     cpu, gpu = dollars(train(), CPU), dollars(train(), GPU)
     assert cpu < gpu
     budget = (cpu + gpu) / 2
-    assert {one.pool for one in world.service.plan(train(budget=budget))} == {"cpu"}
+    assert {one.pool for one in world.service.queries.plan(train(budget=budget))} == {"cpu"}
 
 
 def test_a_plan_behind_what_never_ends_is_out_of_sight(world):
     world.submit(*[job_spec(request=wide(2))] * 400)
-    outlook = world.service.plan(job_spec(request=wide(2)))[0]
+    outlook = world.service.queries.plan(job_spec(request=wide(2)))[0]
     assert (outlook.wait_s, outlook.pool) == (math.inf, "cpu")
     assert outlook.meets_deadline is None

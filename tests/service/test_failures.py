@@ -36,14 +36,14 @@ def test_a_submission_the_store_refuses_is_refused_and_the_next_accepted(failing
     world, store = failing
     store.fail["submit"] = 1
     with pytest.raises(OutageError):
-        world.service.submit([job_spec()], actor="ann")
+        world.service.jobs.submit([job_spec()], actor="ann")
     world.submit()
     assert world.state(1) == "STARTING"
 
 
 def test_a_placement_that_could_not_be_written_is_decided_anew(failing):
     world, store = failing
-    world.service.submit([job_spec()], actor="ann")
+    world.service.jobs.submit([job_spec()], actor="ann")
     store.fail["record"] = 1
     step_twice(world)
     assert world.executor.launches == ["1.1"]
@@ -75,7 +75,7 @@ def test_a_new_job_is_not_forgotten_when_its_dependency_cannot_be_looked_up(fail
     world.submit()
     world.settle()
     world.finish("1.1")
-    world.service.submit([job_spec(after=(1,)), job_spec()], actor="ann")
+    world.service.jobs.submit([job_spec(after=(1,)), job_spec()], actor="ann")
     store.fail["job"] = 1
     step_twice(world)
     assert [world.state(job) for job in (2, 3)] == ["STARTING", "STARTING"]
@@ -136,7 +136,7 @@ def test_a_commit_whose_answer_was_lost_is_found_in_the_store(failing):
 
 def test_a_placement_whose_commit_was_not_confirmed_is_launched(failing):
     world, store = failing
-    world.service.submit([job_spec(), job_spec()], actor="ann")
+    world.service.jobs.submit([job_spec(), job_spec()], actor="ann")
     store.lose = 1
     step_twice(world)
     assert world.executor.launches == ["1.1", "2.1"]
@@ -174,7 +174,7 @@ def test_changes_the_store_refuses_are_read_again(failing):
     step_twice(world)
     with pytest.raises(StateError, match="job 1 is SUCCEEDED already"):
         message.answer.result(0)
-    assert world.service.statistics()["conflicts"] == 1
+    assert world.service.cluster.statistics()["conflicts"] == 1
 
 
 def test_an_executor_that_fails_on_one_attempt_launches_the_others(failing, monkeypatch):
@@ -230,6 +230,6 @@ def test_what_two_jobs_need_is_not_lost_with_the_first(failing):
     world.settle()
     world.finish("1.1")
     world.finish("2.1")
-    world.service.validate()
+    world.service.live_jobs.validate()
     world.submit(job_spec(after=(1, 2)))
     assert world.state(3) == "STARTING"

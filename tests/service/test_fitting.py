@@ -10,6 +10,7 @@ from scheduler.domain.errors import InputError, MissingError, OutageError, State
 from scheduler.hardware.inventory import Inventory
 from scheduler.policies import lookup
 from scheduler.service.policy_control.replay_evaluation import ReplayVerdict
+from scheduler.service.service import Service
 from scheduler.testing.clock import ManualClock
 from scheduler.testing.executors import FakeExecutor
 from scheduler.testing.memory_store import MemoryStore
@@ -86,14 +87,16 @@ def serve(tmp_path):
 
     def build(replay, pools=(CPU,), **options):
         devices = {pool.name: tuple(map(str, range(pool.count))) for pool in pools}
-        service = bootstrap.assemble(
-            settings.Settings(data_dir=tmp_path, **{"policy": "made:one", **options}),
-            store,
-            FakeExecutor(clock),
-            Inventory(tuple(pools), devices, {}, {}),
-            clock,
-            replay=replay,
-            policies=lookup.PolicyResolver({"made": Made}),
+        service = Service(
+            bootstrap.components(
+                settings.Settings(data_dir=tmp_path, **{"policy": "made:one", **options}),
+                store,
+                FakeExecutor(clock),
+                Inventory(tuple(pools), devices, {}, {}),
+                clock,
+                replay=replay,
+                policies=lookup.PolicyResolver({"made": Made}),
+            )
         )
         service.start(threaded=False)
         services.append(service)
@@ -107,7 +110,7 @@ def serve(tmp_path):
 
 def ended(service):
     assert service.policy_control.wait(PATIENCE_S)
-    return service.policy()
+    return service.policy_control.view()
 
 
 def answered(serve, replay, **options):
@@ -119,7 +122,10 @@ def answered(serve, replay, **options):
 def test_the_wanted_policy_decides_until_the_replay_says_otherwise(serve):
     replay = FakeReplay(nominee=2.0, rival=1.0)
     service = serve(replay)
-    assert (service.policy().name, service.policy().fit.state) == ("made:one", "running")
+    assert (service.policy_control.view().name, service.policy_control.view().fit.state) == (
+        "made:one",
+        "running",
+    )
     replay.may.set()
     view = ended(service)
     assert (view.name, view.nominee, view.fit.better) == ("wgc", "made:one", "wgc")
@@ -143,14 +149,17 @@ def test_a_difference_that_is_not_shown_is_not_claimed(serve, caplog):
     assert "no difference is shown" in caplog.text
     assert "is better\n" not in caplog.text
     again = FakeReplay()
-    assert serve(again).policy().name == "wgc"  # the one ahead is remembered
+    assert serve(again).policy_control.view().name == "wgc"  # the one ahead is remembered
 
 
 def test_the_verdict_is_remembered_for_the_same_pools(serve):
     answered(serve, FakeReplay(nominee=2.0, rival=1.0))
     again = FakeReplay()
     service = serve(again)
-    assert (service.policy().name, service.policy().nominee) == ("wgc", "made:one")
+    assert (service.policy_control.view().name, service.policy_control.view().nominee) == (
+        "wgc",
+        "made:one",
+    )
     again.may.set()
     assert ended(service).name == "made:one"
 
@@ -158,19 +167,19 @@ def test_the_verdict_is_remembered_for_the_same_pools(serve):
 def test_other_pools_are_another_question(serve):
     answered(serve, FakeReplay(nominee=2.0, rival=1.0))
     service = serve(FakeReplay(), pools=(CPU, GPU))
-    assert service.policy().name == "made:one"
-    assert service.policy().fit.why == "pools"
+    assert service.policy_control.view().name == "made:one"
+    assert service.policy_control.view().fit.why == "pools"
 
 
 def test_what_a_person_chooses_stays(serve):
     replay = FakeReplay(nominee=2.0, rival=1.0)
     service = serve(replay)
-    view = service.use_policy("made:two", actor="ann")
+    view = service.policy_control.use("made:two", actor="ann")
     assert ended(service).name == view.name == "made:two"
     assert replay.gone.is_set()
-    assert service.policy().fit.state == "cancelled"  # nobody waits for it any longer
+    assert service.policy_control.view().fit.state == "cancelled"  # nobody waits for it any longer
     unasked = FakeReplay()
-    assert serve(unasked).policy().name == "made:two"
+    assert serve(unasked).policy_control.view().name == "made:two"
     assert not unasked.asked
 
 
@@ -178,11 +187,11 @@ def test_asked_for_it_replays_whatever_was_chosen(serve):
     replay = FakeReplay(nominee=2.0, rival=1.0)
     service = serve(replay, policy="fcfs")
     assert not replay.asked
-    view = service.fit_policy("made:two", actor="ann")
+    view = service.policy_control.evaluate("made:two", actor="ann")
     assert (view.name, view.nominee, view.fit.why) == ("fcfs", "made:two", "asked")
     with pytest.raises(StateError, match="under way"):
-        service.fit_policy("made:one", actor="ann")
-    assert service.policy().nominee == "made:two"
+        service.policy_control.evaluate("made:one", actor="ann")
+    assert service.policy_control.view().nominee == "made:two"
     replay.may.set()
     assert ended(service).name == "wgc"
     after = FakeReplay()
@@ -192,11 +201,11 @@ def test_asked_for_it_replays_whatever_was_chosen(serve):
 def test_wrong_questions_are_refused(serve):
     service = serve(FakeReplay(), policy="fcfs")
     with pytest.raises(MissingError):
-        service.fit_policy("best", actor="ann")
+        service.policy_control.evaluate("best", actor="ann")
     with pytest.raises(InputError, match="baseline of replays"):
-        service.fit_policy("wgc", actor="ann")
+        service.policy_control.evaluate("wgc", actor="ann")
     with pytest.raises(OutageError, match="no simulator"):
-        serve(None).fit_policy("made:one", actor="ann")
+        serve(None).policy_control.evaluate("made:one", actor="ann")
 
 
 def test_a_failed_replay_changes_nothing(serve, caplog):
@@ -213,10 +222,10 @@ def test_a_shadow_is_scored_and_nobody_changes_places(serve):
     service = serve(replay, policy="fcfs", shadow="made:two")
     begun = serve.clock.now()
     serve.clock.advance(50)
-    view = service.score_shadow()
+    view = service.policy_control.score()
     assert (view.shadow.fit.state, view.shadow.fit.why) == ("running", "shadow")
     with pytest.raises(StateError, match="under way"):
-        service.score_shadow()
+        service.policy_control.score()
     replay.may.set()
     view = ended(service)
     assert (view.shadow.fit.state, view.shadow.fit.better) == ("done", "made:two")
@@ -230,12 +239,12 @@ def test_a_shadow_is_scored_and_nobody_changes_places(serve):
 def test_a_shadow_is_scored_since_it_began_over_restarts(serve):
     service = serve(FakeReplay(), policy="fcfs")
     serve.clock.advance(50)
-    begun = service.shadow_policy("made:two", actor="ann").shadow.since
+    begun = service.policy_control.follow("made:two", actor="ann").shadow.since
     service.stop()
     serve.clock.advance(1000)
     replay = FakeReplay()
     service = serve(replay, policy="fcfs")
-    service.score_shadow()
+    service.policy_control.score()
     replay.may.set()
     assert ended(service).shadow.since == begun
     (question,) = replay.asked
@@ -245,29 +254,29 @@ def test_a_shadow_is_scored_since_it_began_over_restarts(serve):
 def test_a_score_ends_with_its_shadow_and_nobody_is_scored_against_itself(serve):
     replay = FakeReplay()
     service = serve(replay, policy="fcfs")
-    service.shadow_policy("fcfs", actor="ann")
+    service.policy_control.follow("fcfs", actor="ann")
     with pytest.raises(StateError, match="is the active policy"):
-        service.score_shadow()
-    service.shadow_policy("made:two", actor="ann")
-    assert service.score_shadow().shadow.fit.state == "running"
-    service.shadow_policy(None, actor="ann")
+        service.policy_control.score()
+    service.policy_control.follow("made:two", actor="ann")
+    assert service.policy_control.score().shadow.fit.state == "running"
+    service.policy_control.follow(None, actor="ann")
     assert replay.gone.is_set()
-    assert service.fit_policy("made:one", actor="ann").fit.state == "running"
+    assert service.policy_control.evaluate("made:one", actor="ann").fit.state == "running"
 
 
 def test_a_replay_tells_nothing_of_another_policy(serve):
     service, view = answered(serve, FakeReplay())
     assert view.fit.nominee == "made:one"
-    assert service.use_policy("sjf", actor="ann").fit is None
-    assert serve(FakeReplay()).policy().fit is None
+    assert service.policy_control.use("sjf", actor="ann").fit is None
+    assert serve(FakeReplay()).policy_control.view().fit is None
 
 
 def test_the_score_of_a_former_shadow_is_not_its_successors(serve, caplog):
     caplog.set_level("INFO")
     replay = FakeReplay()
     service = serve(replay, policy="fcfs", shadow="made:two")
-    service.score_shadow()
-    service.shadow_policy("made:one", actor="ann")
+    service.policy_control.score()
+    service.policy_control.follow("made:one", actor="ann")
     assert replay.gone.is_set()
     assert ended(service).shadow.fit is None
     assert "shadow: made:two against fcfs: cancelled" in caplog.text
@@ -276,7 +285,7 @@ def test_the_score_of_a_former_shadow_is_not_its_successors(serve, caplog):
 def test_nothing_is_replayed_unless_wanted(serve):
     for options in ({"fit": False}, {"policy": "sjf"}):
         replay = FakeReplay()
-        assert serve(replay, **options).policy().fit is None
+        assert serve(replay, **options).policy_control.view().fit is None
         assert not replay.asked
 
 
@@ -285,7 +294,7 @@ def test_stopping_does_not_wait_for_a_replay(serve):
     service = serve(replay)
     service.stop()
     assert replay.gone.is_set()
-    assert service.policy().fit.state == "cancelled"
+    assert service.policy_control.view().fit.state == "cancelled"
 
 
 def test_the_question_survives_the_way_to_another_process(serve):

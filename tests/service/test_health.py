@@ -107,8 +107,8 @@ def test_a_data_folder_that_is_gone_is_told(world, tmp_path):
 def test_steps_that_fail_and_steps_that_hang(world, monkeypatch):
     dispatcher = world.service.dispatcher
     monkeypatch.setattr(type(dispatcher), "alive", True)
-    dispatcher.failures, dispatcher.error = health.FAILS, "OSError: no space left"
-    dispatcher.busy_since = -1e9
+    dispatcher.steps.failures, dispatcher.steps.error = health.FAILS, "OSError: no space left"
+    dispatcher.steps.busy_since = -1e9
     found = health.dispatching(dispatcher, lambda: False)
     told = [one.text for one in found]
     assert told[0] == "submissions are no longer stored"
@@ -120,7 +120,7 @@ def test_a_long_step_of_plain_python_says_that_it_is_not_compiled_yet(world, mon
     dispatcher = world.service.dispatcher
     monkeypatch.setattr(type(dispatcher), "alive", True)
     monkeypatch.setattr(INTERIM, "lasts", True)
-    dispatcher.busy_since = -1e9
+    dispatcher.steps.busy_since = -1e9
     (told,) = health.dispatching(dispatcher, lambda: True)
     assert "; decisions are being compiled (since" in told.text
 
@@ -180,7 +180,7 @@ def test_a_policy_that_starts_nothing_although_devices_are_free_is_told_of(world
     assert not list(watch.idle(0.0))
     (told,) = watch.idle(health.IDLE_S)
     assert told.text == "odd has started nothing for 5 min: 1 jobs wait, wgc would start 1 now"
-    world.service.use_policy("fcfs", actor="ann")
+    world.service.policy_control.use("fcfs", actor="ann")
     world.step()
     assert not list(watch.idle(2 * health.IDLE_S))
 

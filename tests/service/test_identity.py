@@ -55,7 +55,7 @@ class House:
             "argv": ["sh", "-c", script, "sh", *arguments],
             "env": {"ROOT": str(self.root)},
         }
-        return self.service.submit([job_spec(work=work)], actor="ann")[0][0].id
+        return self.service.jobs.submit([job_spec(work=work)], actor="ann")[0][0].id
 
     def until(self, true: Callable[[], object]) -> None:
         deadline = time.monotonic() + PATIENCE_S
@@ -139,7 +139,7 @@ def test_files_that_a_command_forges_decide_nothing(house: House, folder: str) -
     house.restart()
     assert house.ended(house.run("exit 4")) == "exit code 4"
     assert house.state(job) is JobState.RUNNING
-    house.service.cancel(job, actor="ann")
+    house.service.jobs.cancel(job, actor="ann")
     assert house.state(job) in (JobState.CANCELLING, JobState.CANCELLED)
     house.until(lambda: house.state(job) is JobState.CANCELLED)
     assert house.lines("runs") == 1

@@ -70,12 +70,12 @@ def test_the_waiting_queue_is_estimated_again_when_something_was_learned(world):
     world.submit(command(70, request=wide(2)))
     (waits,) = world.submit(command(71, request=wide(2)))
     world.settle()
-    assert world.service.explain(waits.id).start - world.clock.now() > 200
+    assert world.service.queries.explain(waits.id).start - world.clock.now() > 200
     world.service.estimate_learning.learn()
     world.clock.advance(40.0)
     world.service.dispatcher.tick(world.clock.now())
     world.settle()
-    explained = world.service.explain(waits.id)
+    explained = world.service.queries.explain(waits.id)
     assert explained.end - explained.start == pytest.approx(40, abs=1)
 
 
@@ -84,7 +84,7 @@ def test_a_start_is_told_with_its_interval(world):
     running, waiting = world.submit(command(80, request=wide(2)), command(81, request=wide(2)))
     world.settle()
     world.clock.advance(10.0)
-    now, found = world.clock.now(), world.service.explain(waiting.id)
+    now, found = world.clock.now(), world.service.queries.explain(waiting.id)
     estimate = world.attempt(running.id).estimate
     low_s, high_s = world.service.estimator.interval(command(80), estimate, "Test CPU", 2)
     # It starts when the other one ends, so both have the same uncertainty.
@@ -92,8 +92,8 @@ def test_a_start_is_told_with_its_interval(world):
     assert found.start_high - now == pytest.approx(high_s - 10, abs=5)
     assert found.start_low <= found.start <= found.start_high
     assert "with a chance of 80 % in" in found.text
-    assert world.service.explain(waiting.id) == found
-    (outlook, *_) = world.service.plan(command(82, request=wide(2)))
+    assert world.service.queries.explain(waiting.id) == found
+    (outlook, *_) = world.service.queries.plan(command(82, request=wide(2)))
     assert outlook.wait_low_s < outlook.wait_s < outlook.wait_high_s
     assert outlook.wait_low_s > found.start_low - now
 
@@ -105,7 +105,7 @@ def test_what_runs_longer_than_ever_makes_the_start_uncertain(world):
     world.clock.advance(5000.0)
     world.settle()
     now = world.clock.now()
-    found = world.service.explain(14)
+    found = world.service.queries.explain(14)
     assert found.start_low >= now
     assert found.start_high - now > 1000
 
@@ -115,17 +115,17 @@ def test_progress_narrows_the_interval(world):
     running, waiting = world.submit(command(80, request=wide(2)), command(81, request=wide(2)))
     world.settle()
     world.clock.advance(20.0)
-    before = world.service.explain(waiting.id)
+    before = world.service.queries.explain(waiting.id)
     world.progress(f"{running.id}.1", 0.5)
     world.service.dispatcher.tick(world.clock.now())
-    after = world.service.explain(waiting.id)
+    after = world.service.queries.explain(waiting.id)
     assert after.start_high - after.start_low < 0.6 * (before.start_high - before.start_low)
 
 
 def test_without_history_or_time_no_interval_is_told(world, monkeypatch):
     world.submit(command(80, request=wide(2)), command(81, request=wide(2)))
     world.settle()
-    found = world.service.explain(2)
+    found = world.service.queries.explain(2)
     assert found.start is not None
     assert (found.start_low, found.start_high) == (None, None)
     world.after(30.0)
@@ -135,6 +135,6 @@ def test_without_history_or_time_no_interval_is_told(world, monkeypatch):
     world.submit(command(90, request=wide(2)), command(91, request=wide(2)))
     world.settle()
     monkeypatch.setattr(start_intervals, "BUDGET_S", -1.0)
-    assert world.service.explain(16).start_low is None
+    assert world.service.queries.explain(16).start_low is None
     monkeypatch.undo()
-    assert math.isfinite(world.service.explain(16).start_low)
+    assert math.isfinite(world.service.queries.explain(16).start_low)

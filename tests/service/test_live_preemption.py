@@ -37,12 +37,14 @@ def service(tmp_path: Path) -> Iterator[Service]:
     preemption = {"mode": "priority", "min_runtime_s": 0, "grace_s": 300}
     given = settings.Settings(data_dir=tmp_path, policy="priority", preemption=preemption)
     pool = Pool("cpu", DeviceKind.CPU, "Test CPU", 1, flops_per_device=1e6)
-    service = bootstrap.assemble(
-        given,
-        SqlStore(given.database),
-        LocalExecutor(tmp_path / "run", linger_s=1.0, spares=1, pin=False),
-        Inventory((pool,), {"cpu": ("0",)}, {}, {}),
-        SystemClock(),
+    service = Service(
+        bootstrap.components(
+            given,
+            SqlStore(given.database),
+            LocalExecutor(tmp_path / "run", linger_s=1.0, spares=1, pin=False),
+            Inventory((pool,), {"cpu": ("0",)}, {}, {}),
+            SystemClock(),
+        )
     )
     service.start()
     yield service
@@ -84,5 +86,5 @@ def test_a_displaced_training_ends_with_the_same_bits(service: Service) -> None:
 def submit(service: Service, work: dict[str, Any], **fields: Any) -> int:
     kind = JobKind.CNN_TRAIN
     spec = JobSpec(kind=kind, work=work, profile=profile(kind, work), **fields)
-    (job,), _ = service.submit([spec], actor="ann")
+    (job,), _ = service.jobs.submit([spec], actor="ann")
     return job.id

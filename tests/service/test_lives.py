@@ -33,7 +33,7 @@ def test_a_job_is_placed_launched_started_and_succeeds(world):
     assert attempt.result == {"accuracy": 0.97}
     assert world.names(1) == ["submitted", "placed", "started", "succeeded"]
     assert world.store.decisions(1)[0].attempt == 1
-    assert not world.service.cluster().active
+    assert not world.service.cluster.view().active
 
 
 def test_a_job_that_ends_before_its_start_was_heard_has_its_start_nevertheless(world):
@@ -48,7 +48,7 @@ def test_a_job_that_ends_before_its_start_was_heard_has_its_start_nevertheless(w
 def test_devices_are_held_by_one_attempt_each_and_the_rest_waits(world):
     world.submit(*[job_spec()] * 3)
     assert [world.state(job) for job in (1, 2, 3)] == ["STARTING", "STARTING", "QUEUED"]
-    view = world.service.cluster()
+    view = world.service.cluster.view()
     assert [device.job for device in view.pools[0].devices] == [1, 2]
     assert (view.queued, view.active, view.pools[0].busy) == (1, 2, 2)
     world.settle()
@@ -112,12 +112,12 @@ def test_a_repeated_key_answers_the_first_jobs_and_revives_none(world):
 
 def test_a_repeated_key_in_one_commit_makes_one_job(world):
     # As if the second had been read before the first was heard and had ended meanwhile.
-    (job,), _ = world.service.submit([job_spec()], actor="ann", key="k")
+    (job,), _ = world.service.jobs.submit([job_spec()], actor="ann", key="k")
     world.cancel(1)
     world.service.dispatcher.post(Admitted([job]))
     world.step()
     assert world.executor.launches == []
-    assert world.service.statistics()["jobs_devices"] == 0
+    assert world.service.cluster.statistics()["jobs_devices"] == 0
 
 
 def test_a_failure_is_retried_after_a_doubling_pause(world):
@@ -241,7 +241,7 @@ def test_what_has_ended_or_never_was_cannot_be_cancelled(world):
 
 
 def test_a_waiting_job_overtakes_once_it_is_more_important(world):
-    world.service.use_policy("priority", actor="ann")
+    world.service.policy_control.use("priority", actor="ann")
     world.submit(*[job_spec(request=wide(2)) for _ in range(3)])
     world.settle()
     version = world.job(3).version
@@ -289,16 +289,16 @@ def test_events_of_older_attempts_change_nothing(world):
     world.finish("1.2")
     world.tell("1.2", success=False, reason="exit code 9")
     assert world.state(1) == "SUCCEEDED"
-    assert world.service.statistics()["stale_events"] == 3
+    assert world.service.cluster.statistics()["stale_events"] == 3
 
 
 def test_a_persons_retry_is_a_new_job_that_names_the_old_one(world):
     world.submit(job_spec(name="seven"))
     with pytest.raises(IllegalTransitionError, match="job 1 is STARTING"):
-        world.service.retry(1, actor="ben")
+        world.service.jobs.retry(1, actor="ben")
     world.settle()
     world.fail("1.1")
-    job, _ = world.service.retry(1, actor="ben")
+    job, _ = world.service.jobs.retry(1, actor="ben")
     world.settle()
     assert (job.id, job.retry_of, job.spec.name, world.state(2)) == (2, 1, "seven", "RUNNING")
 
@@ -340,8 +340,8 @@ def test_a_budget_closes_the_dear_placements_and_holds_what_has_spent_it(build):
     world.settle()
     world.after(100)
     world.fail("1.1")
-    explanation = world.service.explain(1)
+    explanation = world.service.queries.explain(1)
     assert (world.state(1), explanation.cause) == ("QUEUED", "budget")
     world.restart((CPU, GPU))
-    assert world.service.explain(1).cause == "budget"
-    assert world.service.statistics()["jobs_budget"] == 1
+    assert world.service.queries.explain(1).cause == "budget"
+    assert world.service.cluster.statistics()["jobs_budget"] == 1

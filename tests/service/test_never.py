@@ -63,7 +63,7 @@ class Life(RuleBasedStateMachine):
             for at in range(count)
         ]
         try:
-            jobs, _ = self.world.service.submit(specs, actor="ann")
+            jobs, _ = self.world.service.jobs.submit(specs, actor="ann")
         except FulcrumError:
             return
         assert [job.id for job in jobs] == list(range(self.accepted + 1, self.accepted + 1 + count))
@@ -195,7 +195,7 @@ class Life(RuleBasedStateMachine):
                 break
         assert self.store.live() == ([], [])
         self.nothing_is_lost_or_run_twice()
-        assert self.world.service.statistics()["jobs_active"] == 0
+        assert self.world.service.cluster.statistics()["jobs_active"] == 0
         self.world.service.stop()
         self.folder.cleanup()
 

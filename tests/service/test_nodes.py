@@ -30,7 +30,7 @@ def world(request, tmp_path: Path):
         node_names={"cpu": ("a", "b")},
     )
     yield made
-    made.service.validate()
+    made.service.live_jobs.validate()
     made.service.stop()
 
 
@@ -78,7 +78,7 @@ def test_nothing_starts_on_a_drained_node_and_its_jobs_go_on(world: World) -> No
     assert world.state(running.id) == "RUNNING"
     assert nodes_of(world, waiting[0]) == [(other,)]
     assert world.state(waiting[1]) == "QUEUED"
-    said = world.service.explain(waiting[1]).text
+    said = world.service.queries.explain(waiting[1]).text
     assert f"node {name} is draining since" in said
     assert "drained by ann: new fans" in said
     world.finish(f"{running.id}.1")
@@ -101,8 +101,8 @@ def test_a_lost_job_starts_on_another_node_and_does_not_burn_its_attempts(world:
     (lost,) = (job for job in jobs if world.attempt(job).nodes == ("a",))
     become(world, "a", NodeState.UNREACHABLE, "no heartbeat for 6 s", lost_at=120.0)
     assert world.state(lost) == "RUNNING"
-    assert "node a is unreachable since" in world.service.explain(lost).text
-    assert "or is started elsewhere at" in world.service.explain(lost).text
+    assert "node a is unreachable since" in world.service.queries.explain(lost).text
+    assert "or is started elsewhere at" in world.service.queries.explain(lost).text
     become(world, "a", NodeState.DOWN, "no heartbeat for 120 s")
     world.lose(f"{lost}.1")
     world.after(60.0)
@@ -169,12 +169,12 @@ def test_pools_grow_with_the_nodes_that_join_and_waiting_jobs_start_there(tmp_pa
     world.executor.change_nodes(fast("b"))
     world.settle()
     assert nodes_of(world, second.id) == [("b",)]
-    assert [view.pool.nodes for view in world.service.cluster().pools] == [2]
-    world.service.validate()
+    assert [view.pool.nodes for view in world.service.cluster.view().pools] == [2]
+    world.service.live_jobs.validate()
     world.restart((), derive=derive)
     assert nodes_of(world, first.id, second.id) == [("a",), ("b",)]
     assert world.service.nodes.inventory.nodes["a10-x1"] == ("a", "b")
-    world.service.validate()
+    world.service.live_jobs.validate()
     world.service.stop()
 
 
@@ -202,7 +202,7 @@ def test_idle_nodes_that_are_billed_while_up_cost_money(tmp_path: Path) -> None:
     world.executor.change_nodes(NodeFacts("a", NodeState.DOWN))
     world.settle()
     world.clock.advance(1000.0)
-    (idle,) = world.service.idle_costs(None, None)
+    (idle,) = world.service.cluster.idle_costs(None, None)
     assert (idle.pool, idle.device_seconds) == ("a10-x1", pytest.approx(50.0))
     assert idle.dollars == pytest.approx(0.05)
     (used,) = world.store.costs("pool")
@@ -212,4 +212,4 @@ def test_idle_nodes_that_are_billed_while_up_cost_money(tmp_path: Path) -> None:
 
 def test_nothing_is_idle_where_only_work_is_billed(world: World) -> None:
     world.clock.advance(100.0)
-    assert world.service.idle_costs(None, None) == []
+    assert world.service.cluster.idle_costs(None, None) == []

@@ -218,7 +218,7 @@ def test_messages_go_only_where_the_settings_allow_it(address: str, allowed: boo
 def test_a_job_that_names_another_address_is_refused(world: World) -> None:
     spec = job_spec(notify=Notify(("https://elsewhere.example.org",)))
     with pytest.raises(InputError) as error:
-        world.service.submit([spec], actor="ann")
+        world.service.jobs.submit([spec], actor="ann")
     assert set(error.value.fields) == {"notify.to"}
 
 

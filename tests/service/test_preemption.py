@@ -68,8 +68,8 @@ def test_what_was_not_saved_and_the_restart_are_lost_and_paid_for(running):
     second = running.attempt(1)
     assert second.lost_s == pytest.approx(3.0)
     assert running.job(1).lost_s == pytest.approx(23.0)
-    assert running.service.statistics()["lost_seconds"] == pytest.approx(23.0)
-    assert running.service.statistics()["preemptions"] == 1
+    assert running.service.cluster.statistics()["lost_seconds"] == pytest.approx(23.0)
+    assert running.service.cluster.statistics()["preemptions"] == 1
 
 
 def test_without_a_checkpoint_all_of_it_is_lost(unsaved):

@@ -21,7 +21,7 @@ def test_the_project_that_used_least_of_its_share_goes_first(world):
     world.submit(job("vision"), job("vision"))
     world.settle()
     world.submit(job("vision"), job("speech"))
-    found = world.service.explain(3)
+    found = world.service.queries.explain(3)
     assert (
         "project vision used 2.0 × its share lately, counting the next hour of its jobs"
         in found.text
@@ -35,7 +35,7 @@ def test_the_project_that_used_least_of_its_share_goes_first(world):
 def test_with_one_project_nothing_is_said_of_shares(world):
     world.submit(*[job("vision")] * 3)
     world.settle()
-    assert "share" not in world.service.explain(3).text
+    assert "share" not in world.service.queries.explain(3).text
 
 
 def test_usage_is_remembered_over_a_restart(world):
@@ -55,7 +55,7 @@ def test_a_hard_limit_of_devices_lets_jobs_wait(world):
     world.submit(job("vision"), job("vision"))
     world.settle()
     assert (world.state(1), world.state(2)) == ("RUNNING", "QUEUED")
-    found = world.service.explain(2)
+    found = world.service.queries.explain(2)
     assert (found.cause, found.text) == ("quota", "project vision uses 1 of its 1 devices")
     set_up(world, "vision", hard={"devices": None})
     assert world.state(2) == "STARTING"
@@ -83,7 +83,7 @@ def test_dollars_of_a_day_hold_jobs_until_the_next(world):
     world.submit(job("vision"), job("vision"))
     world.settle()
     assert (world.state(1), world.state(2)) == ("RUNNING", "QUEUED")
-    found = world.service.explain(2)
+    found = world.service.queries.explain(2)
     assert found.cause == "quota"
     assert "a day, until" in found.text
     world.after(3600.0 * cost / CPU.dollars_per_device_hour)

@@ -48,7 +48,7 @@ def test_the_next_training_waits_visibly_for_its_time(world):
     assert following.reason == "waiting for its time"
     assert following.spec.deadline == begun + DAY_S + 3600.0
     assert following.spec.work == world.job(1).spec.work
-    explained = world.service.explain(2)
+    explained = world.service.queries.explain(2)
     assert (explained.cause, explained.start) == ("scheduled", begun + DAY_S)
     world.after(DAY_S - 101.0)
     assert world.state(2) == "QUEUED"
@@ -126,7 +126,7 @@ def test_a_retry_and_the_waiting_job_have_one_successor(world):
     world.submit(nightly(world.folder))
     world.fail("1.1")
     look(world, recurrence)
-    world.service.retry(1, actor="ann")
+    world.service.jobs.retry(1, actor="ann")
     world.settle()
     world.finish("3.1")
     look(world, recurrence)
@@ -159,7 +159,7 @@ def test_one_series_that_cannot_go_on_does_not_stop_others(world, monkeypatch, c
     for at, name in enumerate(("ours", "theirs"), 1):
         world.submit(nightly(world.folder, name=name))
         world.finish(f"{at}.1")
-    submit = world.service.submit
+    submit = world.service.jobs.submit
 
     def refused(specs, **options):
         if "ours" in specs[0].name:
@@ -169,7 +169,7 @@ def test_one_series_that_cannot_go_on_does_not_stop_others(world, monkeypatch, c
     recurrence = Recurrence(ServiceHolder(world.service), world.clock)
     with monkeypatch.context() as patch:
         patch.setattr(
-            type(world.service), "submit", lambda _, specs, **more: refused(specs, **more)
+            type(world.service.jobs), "submit", lambda _, specs, **more: refused(specs, **more)
         )
         look(world, recurrence)
     assert "no job can follow job 1 yet: not now" in caplog.text

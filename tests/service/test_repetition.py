@@ -32,7 +32,7 @@ def failed(world, spec=None, *, saved=True):
 
 def test_it_goes_on_from_the_old_jobs_checkpoints(world):
     old = failed(world)
-    again, _ = world.service.retry(old, actor="ann")
+    again, _ = world.service.jobs.retry(old, actor="ann")
     assert (again.retry_of, again.spec.resume_from, again.progress) == (old, old, 0.4)
     world.service.quiesce()
     spec = world.executor.specs[f"{again.id}.1"]
@@ -40,27 +40,27 @@ def test_it_goes_on_from_the_old_jobs_checkpoints(world):
 
 
 def test_from_scratch_it_begins_again(world):
-    again, _ = world.service.retry(failed(world), actor="ann", from_scratch=True)
+    again, _ = world.service.jobs.retry(failed(world), actor="ann", from_scratch=True)
     assert (again.spec.resume_from, again.progress) == (None, 0.0)
 
 
 def test_a_job_that_saved_nothing_or_succeeded_begins_again(world):
-    again, _ = world.service.retry(failed(world, saved=False), actor="ann")
+    again, _ = world.service.jobs.retry(failed(world, saved=False), actor="ann")
     assert (again.spec.resume_from, again.progress) == (None, 0.0)
     world.service.quiesce()
     (world.service.folders.checkpoints(again.id)).mkdir(parents=True)
     (world.service.folders.checkpoints(again.id) / "epoch-000001.ckpt").write_bytes(b"x")
     world.finish(f"{again.id}.1")
-    third, _ = world.service.retry(again.id, actor="ann")
+    third, _ = world.service.jobs.retry(again.id, actor="ann")
     assert (third.spec.resume_from, third.progress) == (None, 0.0)
 
 
 def test_a_job_that_never_began_hands_on_what_it_was_to_go_on_from(world):
     old = failed(world)
-    again, _ = world.service.retry(old, actor="ann")
+    again, _ = world.service.jobs.retry(old, actor="ann")
     world.service.quiesce()
     world.fail(f"{again.id}.1", "could not start: no space")
-    third, _ = world.service.retry(again.id, actor="ann")
+    third, _ = world.service.jobs.retry(again.id, actor="ann")
     assert (third.retry_of, third.spec.resume_from, third.progress) == (again.id, old, 0.4)
 
 
@@ -68,18 +68,18 @@ def test_checkpoints_that_are_gone_are_refused_with_what_helps(world):
     old = failed(world)
     world.service.retention.prune(ALL_CHECKPOINTS, "ann")
     with pytest.raises(StateError, match=f"checkpoints of job {old} were pruned on") as caught:
-        world.service.retry(old, actor="ann")
+        world.service.jobs.retry(old, actor="ann")
     assert "--from-scratch" in caught.value.fields["from_scratch"]
-    assert world.service.retry(old, actor="ann", from_scratch=True)[0].retry_of == old
+    assert world.service.jobs.retry(old, actor="ann", from_scratch=True)[0].retry_of == old
     other = failed(world)
     shutil.rmtree(world.service.folders.checkpoints(other))
     with pytest.raises(StateError, match=f"checkpoints of job {other} are gone"):
-        world.service.retry(other, actor="ann")
+        world.service.jobs.retry(other, actor="ann")
 
 
 def test_checkpoints_that_a_live_job_needs_are_not_pruned(world):
     old = failed(world)
-    again, _ = world.service.retry(old, actor="ann")
+    again, _ = world.service.jobs.retry(old, actor="ann")
     world.service.quiesce()
     assert not world.service.retention.prune(ALL_CHECKPOINTS, "ann").items
     world.finish(f"{again.id}.1")

@@ -108,7 +108,7 @@ def test_queued_jobs_keep_their_order_and_their_pause(build):
         world.finish(attempt)
     world.fail("4.1")
     world.restart(policy="fcfs")
-    assert world.service.explain(4).cause == "backoff"
+    assert world.service.queries.explain(4).cause == "backoff"
     world.after(60)
     assert world.state(4) == "RUNNING"
 
@@ -120,10 +120,10 @@ def test_a_pool_that_was_removed_lets_its_attempts_end(build):
     world.settle()
     world.restart((CPU,), policy="priority")
     assert [world.state(job) for job in (1, 2)] == ["RUNNING", "QUEUED"]
-    explanation = world.service.explain(2)
+    explanation = world.service.queries.explain(2)
     assert explanation.cause == "no-pool"
     assert "cuda" in explanation.text
-    assert world.service.explain(1).cause == "active"
+    assert world.service.queries.explain(1).cause == "active"
     world.clock.advance(3600)
     world.finish("1.1")
     assert (world.state(1), world.state(3)) == ("SUCCEEDED", "RUNNING")

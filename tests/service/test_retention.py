@@ -154,9 +154,9 @@ def test_what_is_pruned_is_remembered_and_said(world, tmp_path):
         keep.require(world.job(job), Kind.LOGS, log)
     infer = job_spec(kind=JobKind.CNN_INFER, work={"models": [job]}, after=(job,))
     with pytest.raises(InputError, match="the models of job 1 were pruned") as caught:
-        world.service.submit([infer], actor="ann")
+        world.service.jobs.submit([infer], actor="ann")
     assert set(caught.value.fields) == {"work.models.0"}
-    assert world.service.retry(job, actor="ann")[0].id == job + 1
+    assert world.service.jobs.retry(job, actor="ann")[0].id == job + 1
     with (tmp_path / "pruned.jsonl").open("a") as ledger:
         ledger.write('{"job": 1, "ki\n[]\n"x"\n')
     again = Retention(keep.store, keep.live_jobs, keep.folders, keep.clock, tmp_path)

@@ -21,7 +21,7 @@ from tests.support.waiting import PATIENCE_S
 
 def seen(service, rounds=1):
     """The shadow's view once it has followed so many rounds."""
-    return followed(lambda: service.policy().shadow, rounds)
+    return followed(lambda: service.policy_control.view().shadow, rounds)
 
 
 def followed(view, rounds=1):
@@ -49,7 +49,7 @@ def test_it_agrees_with_itself_and_is_logged(build):
 
 def test_it_differs_and_changes_nothing(build):
     world = build((CPU, GPU), policy="fastest", preference=0.5)
-    world.service.shadow_policy("cheapest", actor="ann")
+    world.service.policy_control.follow("cheapest", actor="ann")
     world.submit(train())
     view = seen(world.service)
     assert (view.placements, view.agreed, view.agreement) == (2, 0, 0.0)
@@ -60,33 +60,33 @@ def test_it_differs_and_changes_nothing(build):
 
 def test_it_is_named_changed_remembered_and_ended(build):
     world = build(policy="sjf")
-    assert world.service.policy().shadow is None
+    assert world.service.policy_control.view().shadow is None
     with pytest.raises(MissingError):
-        world.service.shadow_policy("best", actor="ann")
-    assert world.service.shadow_policy("fcfs", actor="ann").shadow.name == "fcfs"
+        world.service.policy_control.follow("best", actor="ann")
+    assert world.service.policy_control.follow("fcfs", actor="ann").shadow.name == "fcfs"
     world.restart(policy="sjf", shadow="wgc")
-    assert world.service.policy().shadow.name == "fcfs"
-    assert world.service.shadow_policy(None, actor="ann").shadow is None
+    assert world.service.policy_control.view().shadow.name == "fcfs"
+    assert world.service.policy_control.follow(None, actor="ann").shadow is None
     world.restart(policy="sjf", shadow="wgc")
-    assert world.service.policy().shadow is None
+    assert world.service.policy_control.view().shadow is None
 
 
 def test_it_looks_on_since_it_was_named_over_restarts(build):
     world = build(policy="sjf", shadow="sjf")
-    begun = world.service.policy().shadow.since
+    begun = world.service.policy_control.view().shadow.since
     world.submit(train())
     before = seen(world.service)
     world.service.stop()
     world.clock.advance(30)
     world.restart(policy="sjf", shadow="sjf", step=False)
-    assert world.service.policy().shadow == before
+    assert world.service.policy_control.view().shadow == before
     # After a start without it, a shadow begins at 0, as does another policy.
     world.restart(policy="sjf", shadow="fcfs", step=False)
-    assert world.service.policy().shadow == ShadowView("fcfs", begun + 30)
+    assert world.service.policy_control.view().shadow == ShadowView("fcfs", begun + 30)
     world.restart(policy="sjf", step=False)
     world.clock.advance(30)
     world.restart(policy="sjf", shadow="fcfs", step=False)
-    assert world.service.policy().shadow == ShadowView("fcfs", begun + 60)
+    assert world.service.policy_control.view().shadow == ShadowView("fcfs", begun + 60)
 
 
 def test_one_that_could_not_be_used_for_a_while_begins_anew(build, monkeypatch):
@@ -102,10 +102,10 @@ def test_one_that_could_not_be_used_for_a_while_begins_anew(build, monkeypatch):
     with monkeypatch.context() as meanwhile:
         meanwhile.setattr(ActivePolicy, "guarded", gone)
         world.restart(policy="sjf", shadow="fcfs", step=False)
-        assert world.service.policy().shadow is None
+        assert world.service.policy_control.view().shadow is None
     world.clock.advance(60)
     world.restart(policy="sjf", shadow="fcfs", step=False)
-    assert world.service.policy().shadow == ShadowView("fcfs", begun + 60)
+    assert world.service.policy_control.view().shadow == ShadowView("fcfs", begun + 60)
 
 
 def test_what_it_saw_is_remembered_now_and_then_for_a_service_that_is_killed(build, monkeypatch):
@@ -114,14 +114,14 @@ def test_what_it_saw_is_remembered_now_and_then_for_a_service_that_is_killed(bui
     world.submit(train())
     assert seen(world.service).since == begun
     world.restart(policy="sjf", shadow="sjf", step=False)
-    assert world.service.policy().shadow == ShadowView("sjf", begun)
+    assert world.service.policy_control.view().shadow == ShadowView("sjf", begun)
     kept = threading.Event()
     monkeypatch.setattr("scheduler.service.policy_control.shadow.KEEP_S", 0.0)
     monkeypatch.setattr(world.store, "set_settings", told(world, kept))
     world.submit(train())
     assert kept.wait(PATIENCE_S)
     world.restart(policy="sjf", shadow="sjf", step=False)
-    assert world.service.policy().shadow.rounds >= 1
+    assert world.service.policy_control.view().shadow.rounds >= 1
 
 
 def told(world, kept):
@@ -146,16 +146,16 @@ def test_a_store_that_fails_costs_no_decision_of_it(build, caplog, monkeypatch):
     seen(world.service)
     world.service.stop()
     assert "not stored: disk full" in caplog.text
-    assert world.service.policy().shadow.failed == 0
+    assert world.service.policy_control.view().shadow.failed == 0
 
 
 def test_without_shadow_or_simulator_there_is_no_score(build):
     world = build(policy="sjf")
     with pytest.raises(MissingError, match="no shadow"):
-        world.service.score_shadow()
-    world.service.shadow_policy("fcfs", actor="ann")
+        world.service.policy_control.score()
+    world.service.policy_control.follow("fcfs", actor="ann")
     with pytest.raises(OutageError, match="no simulator"):
-        world.service.score_shadow()
+        world.service.policy_control.score()
 
 
 class Stuck:

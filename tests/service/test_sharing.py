@@ -25,7 +25,7 @@ from scheduler.domain.groups.sweeps import Dimension, SweepMethod, SweepState
 from scheduler.domain.lifecycle import JobState
 from scheduler.executors.absent import AbsentExecutor
 from scheduler.hardware.inventory import Inventory
-from scheduler.service.bulk_cancel import BulkCancel
+from scheduler.service.jobs.bulk_cancel import BulkCancel
 from scheduler.service.service import Service
 from scheduler.service.standby import follower as followers
 from scheduler.service.standby import standby as standbys
@@ -57,20 +57,28 @@ class Pair:
         """Another service; it leads if there is no leader."""
         store = SqlStore(self.settings.database)
         parts = bootstrap.components(
-            self.settings, store, AbsentExecutor(), self.inventory, SystemClock(), shared=store
+            self.settings,
+            store,
+            AbsentExecutor(),
+            self.inventory,
+            SystemClock(),
+            shared=store,
+            leads=False,
         )
 
         def build() -> Service:
             self.executors.append(
                 self.executors[-1].successor() if self.executors else FakeExecutor(SystemClock())  # type: ignore[arg-type]
             )
-            return bootstrap.assemble(
-                self.settings,
-                store,
-                self.executors[-1],
-                self.inventory,
-                SystemClock(),
-                shared=store,
+            return Service(
+                bootstrap.components(
+                    self.settings,
+                    store,
+                    self.executors[-1],
+                    self.inventory,
+                    SystemClock(),
+                    shared=store,
+                )
             )
 
         service = Standby(FollowerService(parts, store), store, build)
@@ -97,20 +105,22 @@ def state(service: Standby, job: int) -> JobState:
 def test_a_job_submitted_to_the_follower_is_run_by_the_leader(pair: Pair) -> None:
     leader, follower = pair.standby(), pair.standby()
     assert (leader.leads, follower.leads) == (True, False)
-    (job,), replayed = follower.current.submit([job_spec()], actor="ann", key="k", digest="d")
+    (job,), replayed = follower.current.jobs.submit([job_spec()], actor="ann", key="k", digest="d")
     assert not replayed
     until(lambda: pair.executors[0].launches == [f"{job.id}.1"])
     pair.deliver()
     pair.executors[0].finish(f"{job.id}.1", {})
     until(lambda: state(follower, job.id) is JobState.SUCCEEDED)
     for service in (leader, follower):
-        again, replayed = service.current.submit([job_spec()], actor="ann", key="k", digest="d")
+        again, replayed = service.current.jobs.submit(
+            [job_spec()], actor="ann", key="k", digest="d"
+        )
         assert ([one.id for one in again], replayed) == ([job.id], True)
 
 
 def test_a_follower_says_how_far_a_running_job_is(pair: Pair) -> None:
     leader, follower = pair.standby(), pair.standby()
-    (job,), _ = leader.current.submit([job_spec()], actor="ann")
+    (job,), _ = leader.current.jobs.submit([job_spec()], actor="ann")
     until(lambda: pair.executors[0].launches == [f"{job.id}.1"])
     pair.deliver()
     until(lambda: state(follower, job.id) is JobState.RUNNING)
@@ -120,7 +130,7 @@ def test_a_follower_says_how_far_a_running_job_is(pair: Pair) -> None:
     (folder / "metrics.jsonl").write_text(json.dumps(line) + "\n")
 
     def told() -> tuple[float | None, int | None]:
-        (figures,) = follower.current.figures([follower.current.job(job.id)])
+        (figures,) = follower.current.queries.figures([follower.current.job(job.id)])
         run = figures.running
         return (None, None) if run is None else (run.fraction, run.epoch)
 
@@ -133,7 +143,7 @@ def test_jobs_of_both_are_decided_on_whatever_the_order(pair: Pair) -> None:
 
     def submit(service: Standby) -> None:
         for _ in range(20):
-            service.current.submit([job_spec()] * 2, actor="ann")
+            service.current.jobs.submit([job_spec()] * 2, actor="ann")
 
     threads = [threading.Thread(target=submit, args=(one,)) for one in (leader, follower)]
     for thread in threads:
@@ -142,34 +152,34 @@ def test_jobs_of_both_are_decided_on_whatever_the_order(pair: Pair) -> None:
         thread.join()
     until(lambda: len(leader.current.live_jobs.jobs) == 80)
     leader.current.quiesce()
-    leader.current.validate()
+    leader.current.live_jobs.validate()
     assert len(pair.executors[0].launches) == 2
 
 
 def test_changes_go_to_the_leader_and_its_answer_comes_back(pair: Pair) -> None:
     leader, follower = pair.standby(), pair.standby()
-    (first, second, third), _ = follower.current.submit([job_spec()] * 3, actor="ann")
+    (first, second, third), _ = follower.current.jobs.submit([job_spec()] * 3, actor="ann")
     until(lambda: len(pair.executors[0].launches) == 2)
     pair.deliver()
-    changed = follower.current.update(third.id, {"priority": 7}, actor="ann")
+    changed = follower.current.jobs.update(third.id, {"priority": 7}, actor="ann")
     assert changed.spec.priority == 7
-    assert follower.current.cancel(third.id, actor="bob").state is JobState.CANCELLED
+    assert follower.current.jobs.cancel(third.id, actor="bob").state is JobState.CANCELLED
     assert leader.current.job(third.id).reason == "cancelled by bob"
-    assert follower.current.cancel(first.id, actor="ann").state is JobState.CANCELLING
+    assert follower.current.jobs.cancel(first.id, actor="ann").state is JobState.CANCELLING
     with pytest.raises(IllegalTransitionError, match=f"job {third.id} is CANCELLED already"):
-        follower.current.cancel(third.id, actor="ann")
+        follower.current.jobs.cancel(third.id, actor="ann")
     with pytest.raises(MissingError):
-        follower.current.cancel(99, actor="ann")
+        follower.current.jobs.cancel(99, actor="ann")
     until(lambda: state(leader, second.id) is JobState.RUNNING)
     with pytest.raises(StateError, match="cannot be preempted"):
-        follower.current.preempt(second.id, actor="ann")
+        follower.current.jobs.preempt(second.id, actor="ann")
 
 
 def test_a_job_of_the_follower_can_be_cancelled_at_the_leader_at_once(pair: Pair) -> None:
     leader, follower = pair.standby(), pair.standby()
     for _ in range(10):
-        (job,), _ = follower.current.submit([job_spec()], actor="ann")
-        assert leader.current.cancel(job.id, actor="ann").state in {
+        (job,), _ = follower.current.jobs.submit([job_spec()], actor="ann")
+        assert leader.current.jobs.cancel(job.id, actor="ann").state in {
             JobState.CANCELLED,
             JobState.CANCELLING,
         }
@@ -177,7 +187,7 @@ def test_a_job_of_the_follower_can_be_cancelled_at_the_leader_at_once(pair: Pair
 
 def test_many_jobs_are_cancelled_at_the_follower(pair: Pair) -> None:
     _, follower = pair.standby(), pair.standby()
-    follower.current.submit([job_spec()] * 50, actor="ann")
+    follower.current.jobs.submit([job_spec()] * 50, actor="ann")
     bulk = BulkCancel(follower.current.store, follower.current.post)
     assert len(bulk.cancel(bulk.live(JobQuery()), actor="ann")) == 50
     assert follower.current.store.count(JobQuery(states=[JobState.QUEUED])) == 0
@@ -185,26 +195,26 @@ def test_many_jobs_are_cancelled_at_the_follower(pair: Pair) -> None:
 
 def test_a_follower_shows_what_the_leader_shows(pair: Pair) -> None:
     leader, follower = pair.standby(), pair.standby()
-    jobs, _ = leader.current.submit([job_spec()] * 4, actor="ann")
+    jobs, _ = leader.current.jobs.submit([job_spec()] * 4, actor="ann")
     until(lambda: len(pair.executors[0].launches) == 2)
     pair.deliver()
     until(lambda: state(leader, jobs[1].id) is JobState.RUNNING)
-    until(lambda: follower.current.cluster().active == 2)
-    views = [service.current.cluster() for service in (leader, follower)]
+    until(lambda: follower.current.cluster.view().active == 2)
+    views = [service.current.cluster.view() for service in (leader, follower)]
     assert [view.pools for view in views] == [views[0].pools] * 2
     assert [(view.queued, view.active) for view in views] == [(2, 2)] * 2
-    told = [service.current.explain(jobs[3].id) for service in (leader, follower)]
+    told = [service.current.queries.explain(jobs[3].id) for service in (leader, follower)]
     assert (told[0].cause, told[0].position) == (told[1].cause, told[1].position) == ("order", 2)
     assert [one.leader and one.leader.follows for one in views] == [False, True]
     pair.executors[0].finish(f"{jobs[0].id}.1", {})
     until(lambda: follower.current.job(jobs[0].id).state is JobState.SUCCEEDED)
-    until(lambda: follower.current.explain(jobs[0].id).cause == "final")
-    assert follower.current.plan(job_spec())
+    until(lambda: follower.current.queries.explain(jobs[0].id).cause == "final")
+    assert follower.current.queries.plan(job_spec())
 
 
 def test_who_waits_at_the_follower_hears_of_the_leaders_change(pair: Pair) -> None:
     leader, follower = pair.standby(), pair.standby()
-    (job,), _ = leader.current.submit([job_spec()], actor="ann")
+    (job,), _ = leader.current.jobs.submit([job_spec()], actor="ann")
     heard: list[Any] = []
     waiting = threading.Thread(
         target=lambda: heard.append(follower.current.wait_for_change(job.id, job.version, 300.0))
@@ -218,24 +228,24 @@ def test_policies_are_the_leaders(pair: Pair) -> None:
     leader, follower = pair.standby(), pair.standby()
     leader.announce("http://one:8470")
     for change in (
-        lambda: follower.current.use_policy("sjf", actor="ann"),
-        lambda: follower.current.prefer(0.9, actor="ann"),
-        lambda: follower.current.shadow_policy("sjf", actor="ann"),
-        lambda: follower.current.fit_policy(actor="ann"),
-        follower.current.score_shadow,
+        lambda: follower.current.policy_control.use("sjf", actor="ann"),
+        lambda: follower.current.policy_control.prefer(0.9, actor="ann"),
+        lambda: follower.current.policy_control.follow("sjf", actor="ann"),
+        lambda: follower.current.policy_control.evaluate(actor="ann"),
+        follower.current.policy_control.score,
     ):
         with pytest.raises(StateError, match="http://one:8470") as caught:
             change()
         assert caught.value.fields == {"leader": "http://one:8470"}
-    leader.current.use_policy("sjf", actor="ann")
-    leader.current.prefer(0.9, actor="ann")
-    until(lambda: follower.current.policy().name == "sjf")
-    assert follower.current.preferences().cluster == 0.9
+    leader.current.policy_control.use("sjf", actor="ann")
+    leader.current.policy_control.prefer(0.9, actor="ann")
+    until(lambda: follower.current.policy_control.view().name == "sjf")
+    assert follower.current.policy_control.preferences().cluster == 0.9
 
 
 def test_the_follower_takes_over_and_adopts_what_runs(pair: Pair) -> None:
     leader, follower = pair.standby(), pair.standby()
-    jobs, _ = leader.current.submit([job_spec()] * 3, actor="ann")
+    jobs, _ = leader.current.jobs.submit([job_spec()] * 3, actor="ann")
     until(lambda: len(pair.executors[0].launches) == 2)
     pair.deliver()
     led: list[int] = []
@@ -253,9 +263,9 @@ def test_the_follower_takes_over_and_adopts_what_runs(pair: Pair) -> None:
     pair.executors[-1].finish("1.1", {})
     until(lambda: state(follower, jobs[2].id) is JobState.STARTING)
     # A request that began at the follower ends well, and its job is heard of at once.
-    (late,), _ = before.submit([job_spec()], actor="ann")
+    (late,), _ = before.jobs.submit([job_spec()], actor="ann")
     until(lambda: late.id in follower.current.live_jobs.jobs)
-    assert before.cancel(late.id, actor="ann").state is JobState.CANCELLED
+    assert before.jobs.cancel(late.id, actor="ann").state is JobState.CANCELLED
 
 
 def test_a_sweep_of_the_follower_goes_on_when_it_takes_over(pair: Pair) -> None:
@@ -289,11 +299,11 @@ def test_a_sweep_of_the_follower_goes_on_when_it_takes_over(pair: Pair) -> None:
 
 def test_a_request_that_the_leader_did_not_answer_is_answered_by_the_next(pair: Pair) -> None:
     leader, follower = pair.standby(), pair.standby()
-    (job,), _ = follower.current.submit([job_spec(after=())], actor="ann")
+    (job,), _ = follower.current.jobs.submit([job_spec(after=())], actor="ann")
     leader.current.sharing.stop()  # it hears nothing any more
     answers: list[Any] = []
     asking = threading.Thread(
-        target=lambda: answers.append(follower.current.cancel(job.id, actor="ann"))
+        target=lambda: answers.append(follower.current.jobs.cancel(job.id, actor="ann"))
     )
     asking.start()
     until(follower.current.store.asked)  # type: ignore[attr-defined]
@@ -307,7 +317,7 @@ def test_a_leader_that_hung_changes_nothing_when_it_wakes_up(
     pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     leader, follower = pair.standby(), pair.standby()
-    leader.current.submit([job_spec()], actor="ann")
+    leader.current.jobs.submit([job_spec()], actor="ann")
     until(lambda: pair.executors[0].launches)
     monkeypatch.setattr(lease, "RENEW_S", 3600.0)
     old = leader.current.store
@@ -319,7 +329,7 @@ def test_a_leader_that_hung_changes_nothing_when_it_wakes_up(
     with pytest.raises(LostLeadershipError):
         old.submit([])
     with pytest.raises(LostLeadershipError):
-        leader.current.submit([job_spec()], actor="ann")
+        leader.current.jobs.submit([job_spec()], actor="ann")
     assert len(follower.current.store.events()) == count
     until(lambda: any(one.part == "store" and one.fatal for one in leader.current.problems()))
 
@@ -341,7 +351,7 @@ def test_a_take_over_that_fails_leaves_the_follower_following(
     follower._build = fails_once
     pair.services.remove(leader)
     leader.stop()
-    follower.current.submit([job_spec()], actor="ann")
+    follower.current.jobs.submit([job_spec()], actor="ann")
     until(lambda: follower.leads)
     assert len(tries) == 2
     until(lambda: pair.executors[-1].launches == ["1.1"])

@@ -216,7 +216,7 @@ def test_parameters_that_do_not_go_together_fail_their_trial_alone(world):
 def test_a_retried_trial_is_a_job_of_its_own(world):
     begin(world)
     world.fail("1.1")
-    job, _ = world.service.retry(1, actor="ann")
+    job, _ = world.service.jobs.retry(1, actor="ann")
     assert (job.spec.sweep, job.spec.index, job.retry_of) == (None, None, 1)
 
 

@@ -18,7 +18,7 @@ def crowd(build, policy="priority", **own):
 
 
 def told(world, job, change):
-    return [one for one in world.service.explain(job).what_if if one.change == change]
+    return [one for one in world.service.queries.explain(job).what_if if one.change == change]
 
 
 def test_the_least_priority_that_brings_it_first(build):
@@ -26,11 +26,11 @@ def test_the_least_priority_that_brings_it_first(build):
     (found,) = told(world, 3, "priority")
     assert found.value == 61.0
     assert found.text.startswith("with priority 61 or more it would start in about")
-    assert found.start == pytest.approx(world.service.explain(1).end)
-    assert found.start < world.service.explain(3).start
-    before = world.service.explain(3)
+    assert found.start == pytest.approx(world.service.queries.explain(1).end)
+    assert found.start < world.service.queries.explain(3).start
+    before = world.service.queries.explain(3)
     world.update(3, priority=61)
-    after = world.service.explain(3)
+    after = world.service.queries.explain(3)
     assert after.start == pytest.approx(found.start)
     assert after.start < before.start
 
@@ -57,7 +57,7 @@ def test_another_preference_would_send_it_elsewhere(build):
     world.settle()
     world.submit(train(preference=0.0))
     found = told(world, 3, "preference")
-    now = world.service.explain(3)
+    now = world.service.queries.explain(3)
     assert now.pool == "cpu"
     assert [one.pool for one in found if one.value == 1.0] == ["gpu"]
     fast = next(one for one in found if one.value == 1.0)
@@ -68,13 +68,13 @@ def test_another_preference_would_send_it_elsewhere(build):
 
 def test_nothing_is_told_of_a_job_that_runs_or_of_a_long_queue(build, monkeypatch):
     world = crowd(build)
-    assert world.service.explain(1).what_if == ()
+    assert world.service.queries.explain(1).what_if == ()
     monkeypatch.setattr(what_if, "DEPTH", 1)
-    assert world.service.explain(3).what_if == ()
+    assert world.service.queries.explain(3).what_if == ()
 
 
 def test_asking_changes_nothing(build):
     world = crowd(build)
-    one, two = world.service.explain(3), world.service.explain(3)
+    one, two = world.service.queries.explain(3), world.service.queries.explain(3)
     assert one.what_if == two.what_if
     assert world.job(3).spec.priority == 50

@@ -19,7 +19,7 @@ from scheduler.executors.base import Exited
 from scheduler.hardware.inventory import Inventory
 from scheduler.policies.lookup import DEFAULT, PolicyResolver
 from scheduler.service.dispatch.messages import Cancel, Preempt, Update
-from scheduler.service.dispatch.placement_options import cheapest
+from scheduler.service.live.placement_options import cheapest
 from scheduler.service.service import Service
 from scheduler.store.base import Store
 from scheduler.store.sql import SqlStore
@@ -83,13 +83,15 @@ class World:
 
     def submit(self, *specs: JobSpec, **options: Any) -> list[Job]:
         """Submitted, heard and decided on."""
-        jobs, self.replayed = self.service.submit(specs or (job_spec(),), actor="ann", **options)
+        jobs, self.replayed = self.service.jobs.submit(
+            specs or (job_spec(),), actor="ann", **options
+        )
         self.step()
         return [self.store.job(job.id) for job in jobs]
 
     def step(self) -> None:
         self.service.dispatcher.step(self.clock.now())
-        self.service.validate()
+        self.service.live_jobs.validate()
 
     def settle(self) -> None:
         """Deliver and step until nothing is left to say."""
@@ -114,7 +116,7 @@ class World:
         self.settle()
 
     def cancel(self, job: int, reason: str = "") -> None:
-        """Raises what `Service.cancel` raises."""
+        """Raises what `JobControl.cancel` raises."""
         message = Cancel(job, "ann", reason)
         self.service.dispatcher.post(message)
         self.step()
@@ -122,7 +124,7 @@ class World:
         self.settle()
 
     def preempt(self, job: int, reason: str = "") -> None:
-        """Raises what `Service.preempt` raises."""
+        """Raises what `JobControl.preempt` raises."""
         message = Preempt(job, "ann", reason)
         self.service.dispatcher.post(message)
         self.step()
@@ -130,7 +132,7 @@ class World:
         self.settle()
 
     def update(self, job: int, **changes: Any) -> None:
-        """Raises what `Service.update` raises."""
+        """Raises what `JobControl.update` raises."""
         message = Update(job, changes, "ann")
         self.service.dispatcher.post(message)
         self.step()
@@ -145,7 +147,7 @@ class World:
     def decide_by(self, policy: Policy) -> None:
         """Let a policy decide that no name stands for."""
         self._policies[policy.name] = policy
-        self.service.use_policy(f"test:{policy.name}", actor="ann")
+        self.service.policy_control.use(f"test:{policy.name}", actor="ann")
 
     def job(self, job: int) -> Job:
         return self.store.job(job)
@@ -184,14 +186,16 @@ class World:
         devices = {
             pool.name: tuple(f"{pool.name}-{at}" for at in range(pool.count)) for pool in pools
         }
-        return bootstrap.assemble(
-            settings.Settings(data_dir=self.folder, **{"policy": "best-value", **options}),
-            self.store,
-            self.executor,
-            Inventory(tuple(pools), devices, {}, {}, absent, names),
-            self.clock,
-            derive=derive,
-            policies=PolicyResolver({**DEFAULT.schemes, "test": self._policies.__getitem__}),
+        return Service(
+            bootstrap.components(
+                settings.Settings(data_dir=self.folder, **{"policy": "best-value", **options}),
+                self.store,
+                self.executor,
+                Inventory(tuple(pools), devices, {}, {}, absent, names),
+                self.clock,
+                derive=derive,
+                policies=PolicyResolver({**DEFAULT.schemes, "test": self._policies.__getitem__}),
+            )
         )
 
 

@@ -72,10 +72,10 @@ def test_switching_the_policy_is_asked_once_more(visit: Visit, world: World) -> 
     page = visit.page
     page.locator("[data-active='priority']").wait_for()
     page.get_by_role("button", name="Use sjf", exact=True).click()
-    assert world.service.policy().name == "priority"
+    assert world.service.policy_control.view().name == "priority"
     page.get_by_role("button", name="Let it decide").click()
     page.locator("[data-active='sjf']").wait_for()
-    assert world.service.policy().name == "sjf"
+    assert world.service.policy_control.view().name == "sjf"
 
 
 def test_everything_planted_shows_as_text(visit: Visit, world: World) -> None:

@@ -10,7 +10,7 @@ from tests.api.conftest import World
 
 
 def forecast(world: World) -> Any:
-    world.service._forecasts._made = None  # not the one of a moment ago
+    world.service.queries.forecasts._made = None  # not the one of a moment ago
     return world.client.get("/v1/forecast").json()
 
 

@@ -44,7 +44,7 @@ def submit_sweep(
     who = submitter(request)
     context = context_of(request)
     spec = sweep_spec(sweep, context.intake.one(sweep, who.user))
-    context.service.require_feasible(spec.job)
+    context.service.admission.check(spec.job)
     digest = "" if idempotency_key is None else digest_of(sweep)
     made, replayed = context.service.sweeps.submit(
         spec, actor=who.user, key=idempotency_key, digest=digest

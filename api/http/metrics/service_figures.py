@@ -60,7 +60,7 @@ class ServiceFigures(Collector):
             "fulcrum_build", "The running version.", {"version": version("fulcrum-scheduler")}
         )
         yield from self._jobs()
-        view = self._service.cluster()
+        view = self._service.cluster.view()
         yield from self._queue(view.now)
         yield from self._decisions(view.policy)
         yield from self._cluster(view.pools)
@@ -105,7 +105,7 @@ class ServiceFigures(Collector):
         queue = queue_lengths(self._service.live_jobs)
         waits = {
             name.removeprefix("jobs_"): count
-            for name, count in self._service.statistics().items()
+            for name, count in self._service.cluster.statistics().items()
             if name.startswith("jobs_") and name != "jobs_active"
         }
         yield GaugeMetricFamily(
@@ -136,7 +136,7 @@ class ServiceFigures(Collector):
         )
 
     def _decisions(self, policy: ActivePolicyView) -> Iterator[Metric]:
-        known = self._service.statistics()
+        known = self._service.cluster.statistics()
         yield _counter(
             "fulcrum_decisions",
             "Decisions since the start of the service.",

@@ -14,7 +14,7 @@ from api.http.openapi import bodies, responses
 from api.http.routers.jobs import as_sent
 from api.schemas import CancelJobsIn, CancelledOut, JobBatchIn, OutlookOut, PlanOut, PlansOut
 from scheduler.domain.errors import FulcrumError
-from scheduler.service.bulk_cancel import BulkCancel
+from scheduler.service.jobs.bulk_cancel import BulkCancel
 from scheduler.store.base import JobQuery
 
 router = APIRouter(route_class=Route, prefix="/v1", tags=["jobs"])
@@ -76,7 +76,7 @@ def plan_jobs(
     plans = []
     for position, spec in zip(specs.order, specs.specs, strict=True):
         try:
-            outlooks = context.service.plan(spec)
+            outlooks = context.service.queries.plan(spec)
         except FulcrumError as error:
             raise as_sent(error, [position]) from None
         plans.append(PlanOut(outlooks=tuple(map(OutlookOut.of, outlooks))))

@@ -48,7 +48,7 @@ _GROUPS = {"source": accuracy.source, "kind": accuracy.kind}
 def show_cluster(request: Request) -> Response:
     """Show pools, devices, who holds them, and who decides."""
     context = context_of(request)
-    return answer(ClusterOut.of(context.service.cluster()))
+    return answer(ClusterOut.of(context.service.cluster.view()))
 
 
 @router.get(
@@ -61,7 +61,7 @@ def show_forecast(request: Request) -> Response:
 
     The forecast is made once for all callers of some seconds: `now` says when.
     """
-    return answer(ForecastOut.of(context_of(request).service.forecast()))
+    return answer(ForecastOut.of(context_of(request).service.queries.forecast()))
 
 
 @router.get(
@@ -92,10 +92,10 @@ def list_attempts(
 def list_policies(request: Request) -> Response:
     """List the policies by name, and the active one."""
     context = context_of(request)
-    active = context.service.policy()
+    active = context.service.policy_control.view()
     found = tuple(
         PolicySummary(name=name, summary=summary, active=name == active.name)
-        for name, summary in sorted(context.service.policies().items())
+        for name, summary in sorted(context.service.policies.items())
     )
     tuned = (PolicySummary.tuned(name, active.name) for name in context.schedules.names())
     learned = (PolicySummary.learned(entry, active.name) for entry in context.registry.entries())
@@ -109,7 +109,7 @@ def list_policies(request: Request) -> Response:
 )
 def show_policy(request: Request) -> Response:
     """Show who decides, in which mode, and how often the guard had to."""
-    return answer(PolicyOut.of(context_of(request).service.policy()))
+    return answer(PolicyOut.of(context_of(request).service.policy_control.view()))
 
 
 @router.put(
@@ -124,7 +124,7 @@ def use_policy(
     who = admin(request)
     context = context_of(request)
     with naming():
-        active = context.service.use_policy(
+        active = context.service.policy_control.use(
             policy.name, mode=policy.mode, preference=policy.preference, actor=who.user
         )
     return answer(PolicyOut.of(active))
@@ -138,7 +138,7 @@ def use_policy(
 def show_notifications(request: Request) -> Response:
     """Show notifications that have not arrived yet; for admins."""
     admin(request)
-    found = map(PendingMessageOut.of, context_of(request).service.pending_messages())
+    found = map(PendingMessageOut.of, context_of(request).service.notifier.pending())
     return answer(NotificationsOut(pending=tuple(found)))
 
 
@@ -149,7 +149,7 @@ def show_notifications(request: Request) -> Response:
 )
 def show_preferences(request: Request) -> Response:
     """Show how much speed is worth to jobs that do not say."""
-    return answer(PreferencesOut.of(context_of(request).service.preferences()))
+    return answer(PreferencesOut.of(context_of(request).service.policy_control.preferences()))
 
 
 @router.put(
@@ -163,7 +163,7 @@ def set_preferences(
 ) -> Response:
     """Change the cluster's or projects' preferences from the next round on; remembered."""
     who = admin(request)
-    now = context_of(request).service.prefer(
+    now = context_of(request).service.policy_control.prefer(
         preferences.cluster, preferences.projects, actor=who.user
     )
     return answer(PreferencesOut.of(now))
@@ -180,7 +180,7 @@ def sum_costs(
     context = context_of(request)
     start, end = unix(since), unix(until)
     costs = context.service.store.costs(by, since=start, until=end)
-    idle = context.service.idle_costs(start, end)
+    idle = context.service.cluster.idle_costs(start, end)
     return answer(CostsOut.of_groups(by, costs, idle))
 
 

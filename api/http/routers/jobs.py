@@ -81,7 +81,7 @@ def submit_job(
     who = submitter(request)
     context = context_of(request)
     spec = context.intake.one(job, who.user)
-    (warning,) = context.service.warnings([spec])
+    (warning,) = context.service.queries.warnings([spec])
     jobs, replayed = submit(context, [spec], who.user, idempotency_key, job)
     found = SubmittedOut.submitted(jobs[0], warning)
     return answer(found, 201, created_headers(f"/v1/jobs/{jobs[0].id}", replayed))
@@ -107,7 +107,7 @@ def submit_batch(
     who = submitter(request)
     context = context_of(request)
     specs = context.intake.several(batch.jobs, who.user)
-    warnings = context.service.warnings(specs.specs)
+    warnings = context.service.queries.warnings(specs.specs)
     try:
         jobs, replayed = submit(context, specs.specs, who.user, idempotency_key, batch)
     except FulcrumError as error:
@@ -128,7 +128,7 @@ def plan_job(
     """Tell what would happen to a job, for fast, balanced and cheap; nothing is submitted."""
     who = submitter(request)
     context = context_of(request)
-    outlooks = context.service.plan(context.intake.one(job, who.user))
+    outlooks = context.service.queries.plan(context.intake.one(job, who.user))
     return answer(PlanOut(outlooks=tuple(OutlookOut.of(one) for one in outlooks)))
 
 
@@ -172,7 +172,7 @@ def list_jobs(
     following = cursor_of(jobs[limit - 1].id) if more else None
     shown = [visible(job, who) for job in jobs[:limit]]
     page = JobPage.model_construct(
-        jobs=tuple(map(JobOut.of, shown, context.service.figures(shown))),
+        jobs=tuple(map(JobOut.of, shown, context.service.queries.figures(shown))),
         next_cursor=following,
         total=context.service.store.count(query) if count else None,
     )
@@ -200,7 +200,7 @@ def find_job(
     is live, the newest that has ended. If several are live, the answer 409 lists them.
     """
     context, who = context_of(request), reader(request)
-    return _detail(context, context.service.named(name, who.user).id, who)
+    return _detail(context, context.service.names.find(name, who.user).id, who)
 
 
 @router.get(
@@ -261,7 +261,7 @@ def list_job_events(
 def explain_job(request: Request, job_id: JobId) -> Response:
     """Tell why a job is where it is: one dominant reason with its evidence."""
     context = context_of(request)
-    explanation = context.service.explain(job_id)
+    explanation = context.service.queries.explain(job_id)
     job = visible(explanation.job, reader(request))
     return answer(ExplanationOut.of(replace(explanation, job=job)))
 
@@ -281,7 +281,7 @@ def update_job(
     context = context_of(request)
     require_owner(who, context.service.store.job(job_id))
     changes = context.intake.changes(update)
-    return answer(JobOut.of(context.service.update(job_id, changes, actor=who.user)))
+    return answer(JobOut.of(context.service.jobs.update(job_id, changes, actor=who.user)))
 
 
 @router.post(
@@ -299,7 +299,7 @@ def cancel_job(
     context = context_of(request)
     require_owner(who, context.service.store.job(job_id))
     reason = cancel.reason if cancel else ""
-    return answer(JobOut.of(context.service.cancel(job_id, actor=who.user, reason=reason)))
+    return answer(JobOut.of(context.service.jobs.cancel(job_id, actor=who.user, reason=reason)))
 
 
 @router.post(
@@ -320,7 +320,7 @@ def preempt_job(
     context = context_of(request)
     require_owner(who, context.service.store.job(job_id))
     reason = preempt.reason if preempt else ""
-    return answer(JobOut.of(context.service.preempt(job_id, actor=who.user, reason=reason)))
+    return answer(JobOut.of(context.service.jobs.preempt(job_id, actor=who.user, reason=reason)))
 
 
 @router.post(
@@ -345,7 +345,7 @@ def retry_job(
     require_owner(who, context.service.store.job(job_id))
     from_scratch = repeat is not None and repeat.from_scratch
     digest = f"retry:{job_id}" + (":from-scratch" if from_scratch else "")
-    job, replayed = context.service.retry(
+    job, replayed = context.service.jobs.retry(
         job_id, actor=who.user, from_scratch=from_scratch, key=idempotency_key, digest=digest
     )
     return answer(JobOut.of(job), 201, created_headers(f"/v1/jobs/{job.id}", replayed))
@@ -356,7 +356,7 @@ def submit(
 ) -> tuple[list[Job], bool]:
     """Submit jobs once per idempotency key; the jobs, and whether an earlier request made them."""
     digest = "" if key is None else digest_of(body)
-    jobs, replayed = context.service.submit(specs, actor=user, key=key, digest=digest)
+    jobs, replayed = context.service.jobs.submit(specs, actor=user, key=key, digest=digest)
     if not replayed:
         context.telemetry.submitted(Counter(spec.kind.value for spec in specs))
     return jobs, replayed
@@ -392,5 +392,5 @@ def _detail(context: AppContext, job_id: int, who: Caller) -> Response:
     store = context.service.store
     job = visible(store.job(job_id), who)
     attempts = store.attempts(job_id) if job.attempts else []
-    (figures,) = context.service.figures([job])
+    (figures,) = context.service.queries.figures([job])
     return answer(JobDetail.with_attempts(job, attempts, figures))

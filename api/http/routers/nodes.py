@@ -20,7 +20,7 @@ Name = Annotated[str, Path(max_length=253, description="Name of the node.", exam
 @router.get("", response_model=NodesOut, responses=responses.of("nodes", 401, 503))
 def list_nodes(request: Request) -> Response:
     """List the nodes with their states, pools and jobs."""
-    views = context_of(request).service.node_views()
+    views = context_of(request).service.node_control.views()
     return answer(NodesOut(nodes=tuple(map(NodeOut.of, views))))
 
 
@@ -78,5 +78,5 @@ def retire_node(request: Request, name: Name) -> Response:
 def _changed(request: Request, name: str, change: NodeChange, reason: str = "") -> Response:
     who = admin(request)
     service = context_of(request).service
-    service.change_node(name, change, actor=who.user, reason=reason)
+    service.node_control.change(name, change, actor=who.user, reason=reason)
     return list_nodes(request)

@@ -26,7 +26,7 @@ def fit_policy(
     who = admin(request)
     service = context_of(request).service
     with naming():
-        active = service.fit_policy(fit.name, actor=who.user)
+        active = service.policy_control.evaluate(fit.name, actor=who.user)
     return answer(PolicyOut.of(active))
 
 
@@ -47,7 +47,7 @@ def register_schedule(
     admin(request)
     context = context_of(request)
     context.schedules.add(name, schedule.text)
-    return answer(PolicySummary.tuned(name, context.service.policy().name))
+    return answer(PolicySummary.tuned(name, context.service.policy_control.view().name))
 
 
 @router.put(
@@ -62,7 +62,7 @@ def shadow_policy(
     who = admin(request)
     service = context_of(request).service
     with naming():
-        active = service.shadow_policy(shadow.name, actor=who.user)
+        active = service.policy_control.follow(shadow.name, actor=who.user)
     return answer(PolicyOut.of(active))
 
 
@@ -70,7 +70,9 @@ def shadow_policy(
 def end_shadow(request: Request) -> Response:
     """Let no candidate look on any longer."""
     who = admin(request)
-    return answer(PolicyOut.of(context_of(request).service.shadow_policy(None, actor=who.user)))
+    return answer(
+        PolicyOut.of(context_of(request).service.policy_control.follow(None, actor=who.user))
+    )
 
 
 @router.post(
@@ -81,4 +83,4 @@ def end_shadow(request: Request) -> Response:
 def score_shadow(request: Request) -> Response:
     """Replay the jobs since the shadow began with it and with the active policy."""
     admin(request)
-    return answer(PolicyOut.of(context_of(request).service.score_shadow()))
+    return answer(PolicyOut.of(context_of(request).service.policy_control.score()))

@@ -74,7 +74,7 @@ async def import_policy(
     entry = await anyio.to_thread.run_sync(
         context.registry.add, name, content, f"PUT {request.url.path} by {who.user}"
     )
-    active = await anyio.to_thread.run_sync(context.service.policy)
+    active = await anyio.to_thread.run_sync(context.service.policy_control.view)
     return answer(PolicySummary.learned(entry, active.name))
 
 
@@ -95,7 +95,7 @@ def _registered(context: AppContext, entry: Entry) -> RegisteredPolicyOut:
     return RegisteredPolicyOut.from_values(
         entry,
         name=entry.reference,
-        active=entry.reference == context.service.policy().name,
+        active=entry.reference == context.service.policy_control.view().name,
         fault=fault,
         manifest=None if fault else asdict(entry.manifest()),
         history=tuple(map(AuditEventOut.of, context.registry.history(entry))),

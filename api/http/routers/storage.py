@@ -38,5 +38,5 @@ def prune(
     """
     who = admin(request)
     rule = RetentionRule(tuple(map(Kind, wish.what)), wish.older_than, wish.keep_bytes)
-    pruning = context_of(request).service.prune(rule, who.user, dry_run=wish.dry_run)
+    pruning = context_of(request).service.retention.prune(rule, who.user, dry_run=wish.dry_run)
     return answer(PruneOut.of_pruning(pruning, dry_run=wish.dry_run))

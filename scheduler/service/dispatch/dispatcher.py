@@ -22,15 +22,15 @@ from scheduler.decisions.rounds.run import run_round
 from scheduler.decisions.state.plan import Action, Placement, Plan
 from scheduler.decisions.state.snapshot import Snapshot
 from scheduler.domain import transitions
-from scheduler.domain.errors import FulcrumError, OutageError, StateError
+from scheduler.domain.errors import FulcrumError, StateError
 from scheduler.domain.events import Transition
-from scheduler.domain.lifecycle import AttemptState, JobState
+from scheduler.domain.lifecycle import JobState
 from scheduler.estimates.estimator import Estimator
 from scheduler.executors.base import Executor, Exited, NodesChanged, Started
 from scheduler.service.dispatch import event_handlers
+from scheduler.service.dispatch.consequences import Consequences
 from scheduler.service.dispatch.launch_spec import LaunchSpecBuilder
 from scheduler.service.dispatch.launcher import Launcher
-from scheduler.service.dispatch.live_jobs import LiveJobs
 from scheduler.service.dispatch.messages import (
     Admitted,
     Cancel,
@@ -44,9 +44,12 @@ from scheduler.service.dispatch.messages import (
     refuse,
     subject,
 )
-from scheduler.service.dispatch.observation import ProgressReader, measured
+from scheduler.service.dispatch.observation import ProgressReader
 from scheduler.service.dispatch.plan_changes import PlanChanges
+from scheduler.service.dispatch.step_record import StepRecord
 from scheduler.service.dispatch.transaction import Transaction
+from scheduler.service.grace_periods import GracePeriods
+from scheduler.service.live.live_jobs import LiveJobs
 from scheduler.service.nodes.cluster_nodes import ClusterNodes
 from scheduler.service.policy_control.active_policy import ActivePolicy
 from scheduler.service.running.losses import Losses
@@ -78,8 +81,7 @@ class Dispatcher:
         active_policy: ActivePolicy,
         clock: Clock,
         *,
-        grace_s: float = 5.0,
-        preemption_grace_s: float = 30.0,
+        grace: GracePeriods,
         nodes: ClusterNodes | None = None,
         watch: Watch | None = None,
     ) -> None:
@@ -89,20 +91,14 @@ class Dispatcher:
         """
         self._store = store
         self._live_jobs = live_jobs
-        self._executor = executor
-        self._launch_specs = launch_specs
         self._estimator = estimator
         self._active_policy = active_policy
         self._clock = clock
-        self._grace_s = grace_s
-        self._preemption_grace_s = preemption_grace_s
         self._nodes = nodes
         self._watch = watch
         self._inbox = Inbox()
         self._pending: list[Message] = []
         """Messages that were taken from the inbox and whose changes are not committed yet."""
-        self._unsettled: deque[Transition] = deque()
-        """Committed transitions whose consequences are still to be drawn."""
         self._behind = False
         """Whether the store may have changes that the live jobs lack."""
         self._orphans = True
@@ -112,11 +108,9 @@ class Dispatcher:
         self._waits = False
         """Whether the policy chose to wait in the last round."""
         self._again_at = inf
-        """When to decide again, whatever happens; Unix seconds: the policy wants to, or projects
-        may spend again."""
+        """Unix seconds: the policy wants to decide again, or projects may spend again."""
         self._last_policy: Policy | None = None
         self._next_tick = 0.0
-        self._last_logged = ""
         self._reestimated = (estimator.version, 0.0)
         """The estimator's version at the last look at the whole queue, and its time."""
         self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
@@ -125,26 +119,16 @@ class Dispatcher:
         """Rounds, launches, messages, stale events, conflicts, failed steps; since the start."""
         self._progress = ProgressReader(live_jobs, estimator, launch_specs.folders)
         self._launcher = Launcher(
-            live_jobs,
-            executor,
-            launch_specs,
-            self.post,
-            self.counters,
-            grace_s=grace_s,
-            preemption_grace_s=preemption_grace_s,
+            live_jobs, executor, launch_specs, self.post, self.counters, grace
         )
         self._losses = Losses(store, launch_specs.folders)
         self._plan_changes = PlanChanges(live_jobs, self.counters)
-        self.lost_s = 0.0
-        """Seconds of attempts that preemption cost, since the start."""
+        self._consequences = Consequences(
+            store, live_jobs, executor, estimator, self._plan_changes, self.counters, grace
+        )
         self.decision_s: deque[float] = deque(maxlen=1000)
         """Seconds of the newest rounds: candidates, scores, plan."""
-        self.busy_since: float | None = None
-        """Monotonic seconds at which the present step began; None between steps."""
-        self.failures = 0
-        """Steps that failed since the last that did not."""
-        self.error = ""
-        """Why the last of these failed."""
+        self.steps = StepRecord()
 
     @property
     def alive(self) -> bool:
@@ -157,13 +141,18 @@ class Dispatcher:
         # In this order: a message is in the inbox until a step has begun.
         return not (
             len(self._inbox)
-            or self.busy_since is not None
+            or self.steps.busy_since is not None
             or self._pending
-            or self._unsettled
+            or len(self._consequences)
             or (self._dirty and not self._waits)
             or self._behind
             or len(self._launcher)
         )
+
+    @property
+    def lost_s(self) -> float:
+        """Seconds of attempts that preemption cost, since the start."""
+        return self._consequences.lost_s
 
     def start(self) -> None:
         """Begin to decide in a thread of its own."""
@@ -196,14 +185,14 @@ class Dispatcher:
         self._pending += self._inbox.take()
         if self._pending:
             self._handle_messages(now)
-        self._settle_all(now)
+        self._consequences.draw(now)
         self._give_up_dependents(now)
         if self._live_jobs.reconsider(now) or now >= self._again_at:
             self._dirty, self._again_at = True, inf
         if self._dirty:
             self._decide(now)
             self._dirty = False
-        self._settle_all(now)
+        self._consequences.draw(now)
         self._launcher.launch(now)
         if self._behind:
             raise StateError("the store did not accept every change; it is read again")
@@ -222,7 +211,7 @@ class Dispatcher:
     def _run(self) -> None:
         while not self._inbox.closed:
             now = self._clock.now()
-            self.busy_since = time.monotonic()
+            self.steps.begin()
             try:
                 self.step(now)
                 if now >= self._next_tick:
@@ -230,14 +219,11 @@ class Dispatcher:
                     self.tick(now)
             except Exception as error:
                 # Messages are kept and handled again; what was not committed did not happen.
-                self._log_failure(error)
+                self.steps.fail(error)
                 self.counters["failed_steps"] += 1
-                self.failures, self.error = self.failures + 1, f"{type(error).__name__}: {error}"
-                self.busy_since = None
                 self._inbox.wait_closed(RETRY_S)
             else:
-                self.failures, self.busy_since = 0, None
-                self._last_logged = ""
+                self.steps.succeed()
                 with self._stepped:
                     self._stepped.notify_all()
                 self._inbox.wait(self._seconds_left())
@@ -249,14 +235,6 @@ class Dispatcher:
             due.append(self._next_tick)
         until = min((at for at in due if at is not None), default=None)
         return None if until is None else max(until - self._clock.now(), 0.0)
-
-    def _log_failure(self, error: Exception) -> None:
-        """Log a failed step: an outage in one sentence, and only once while it lasts."""
-        if not isinstance(error, OutageError):
-            _log.error("a scheduling step failed; it is tried again", exc_info=error)
-        elif error.message != self._last_logged:
-            self._last_logged = error.message
-            _log.error("nothing is scheduled: %s", error.message)
 
     def _correct_clock(self, now: float) -> None:
         """If somebody set the clock, keep the length of every pause, wait and run time."""
@@ -293,7 +271,7 @@ class Dispatcher:
         done, behind = self._commit(changes, now)
         self.counters["messages"] += len(self._pending)
         self._pending = [message for message in self._pending if subject(message) in behind]
-        self._unsettled.extend(done)
+        self._consequences.add(done)
         self._dirty = True
         self._orphans |= any(item.job.state.final for item in done)
         for message, refused in answers:
@@ -338,39 +316,6 @@ class Dispatcher:
         self._behind = False
         self._dirty = self._orphans = True
 
-    def _settle_all(self, now: float) -> None:
-        while self._unsettled:
-            self._settle(self._unsettled[0], now)
-            self._unsettled.popleft()
-
-    def _settle(self, transition: Transition, now: float) -> None:
-        """Draw the consequences of a committed change: stop an attempt, or learn from one."""
-        job, attempt = transition.job, transition.attempt
-        if job.state is not JobState.QUEUED:
-            self._plan_changes.forget(job.id)
-        if job.state is JobState.CANCELLING:
-            running = self._live_jobs.attempts.get(job.id)
-            if running is not None:
-                self._executor.cancel(running.id, grace_s=self._grace_s)
-        if job.state is JobState.PREEMPTING:
-            running = self._live_jobs.attempts.get(job.id)
-            if running is not None:
-                grace_s, preemptor = self._preemption_grace_s, transition.event.data.get("by", 0)
-                with self._live_jobs.lock:
-                    self._live_jobs.active.stop(job.id, now + grace_s, preemptor)
-                self._executor.preempt(running.id, grace_s=grace_s)
-        if attempt is None or not attempt.state.final:
-            return
-        self._estimator.forget(attempt.id)
-        self.counters["preemptions"] += attempt.state is AttemptState.PREEMPTED
-        self.lost_s += attempt.lost_s
-        pool = self._live_jobs.pool(attempt.pool)
-        if attempt.state is AttemptState.SUCCEEDED and pool is not None:
-            measurement = measured(job, attempt, pool)
-            self._store.measure(measurement)
-            self._estimator.observe(measurement)
-            self._live_jobs.reestimate(measurement.key, now)
-
     def _give_up_dependents(self, now: float) -> None:
         while self._orphans:
             changes = Transaction(self._live_jobs)
@@ -403,5 +348,5 @@ class Dispatcher:
 
     def _carry_out(self, plan: Plan, now: float) -> None:
         done, _ = self._commit(self._plan_changes.of(plan, now), now)
-        self._unsettled.extend(item for item in done if item.job.state is JobState.PREEMPTING)
+        self._consequences.add(item for item in done if item.job.state is JobState.PREEMPTING)
         self._launcher.add(item.attempt for item in done if item.attempt is not None)

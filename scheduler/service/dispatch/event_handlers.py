@@ -17,7 +17,6 @@ from scheduler.domain.lifecycle import JobState
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.executors.base import Exited, NodesChanged, Started
-from scheduler.service.dispatch.live_jobs import LiveJobs
 from scheduler.service.dispatch.messages import (
     Cancel,
     ChangeNode,
@@ -27,6 +26,7 @@ from scheduler.service.dispatch.messages import (
     Update,
 )
 from scheduler.service.dispatch.transaction import Transaction
+from scheduler.service.live.live_jobs import LiveJobs
 from scheduler.service.nodes.cluster_nodes import ClusterNodes
 from scheduler.workloads.spec.specs import resumable
 

@@ -10,7 +10,8 @@ from scheduler.domain.jobs import Attempt
 from scheduler.domain.lifecycle import JobState
 from scheduler.executors.base import Executor, Exited
 from scheduler.service.dispatch.launch_spec import LaunchSpecBuilder
-from scheduler.service.dispatch.live_jobs import LiveJobs
+from scheduler.service.grace_periods import GracePeriods
+from scheduler.service.live.live_jobs import LiveJobs
 
 
 class Launcher:
@@ -23,17 +24,14 @@ class Launcher:
         launch_specs: LaunchSpecBuilder,
         post: Callable[[Exited], None],
         counters: Counter[str],
-        *,
-        grace_s: float,
-        preemption_grace_s: float,
+        grace: GracePeriods,
     ) -> None:
         self._live_jobs = live_jobs
         self._executor = executor
         self._launch_specs = launch_specs
         self._post = post
         self._counters = counters
-        self._grace_s = grace_s
-        self._preemption_grace_s = preemption_grace_s
+        self._grace = grace
         self._waiting: deque[Attempt] = deque()
 
     def __len__(self) -> int:
@@ -68,7 +66,7 @@ class Launcher:
             self._withdraw(attempt, now)
             return
         if job.state is JobState.PREEMPTING:  # the answer of its commit was lost
-            self._executor.preempt(attempt.id, grace_s=self._preemption_grace_s)
+            self._executor.preempt(attempt.id, grace_s=self._grace.preempt_s)
             return
         try:
             order = self._launch_specs.build(job, attempt, pool)
@@ -82,6 +80,6 @@ class Launcher:
     def _withdraw(self, attempt: Attempt, now: float) -> None:
         """Cancel an attempt that the executor may or may not have taken: ask it."""
         if attempt.id in self._executor.alive([self._launch_specs.folders.key(attempt)]):
-            self._executor.cancel(attempt.id, grace_s=self._grace_s)
+            self._executor.cancel(attempt.id, grace_s=self._grace.cancel_s)
         else:
             self._post(Exited(attempt.id, now, "cancelled", success=False))

@@ -13,6 +13,9 @@ from scheduler.domain.errors import OutageError
 from scheduler.domain.jobs import Job, JobSpec
 from scheduler.executors.base import ExecutorEvent, NodesChanged
 
+ANSWER_S = 30.0
+"""Seconds that a caller waits for a change to become durable."""
+
 
 class NodeChange(StrEnum):
     """What people do with nodes."""
@@ -145,6 +148,17 @@ def refuse(messages: Sequence[Message]) -> None:
         if isinstance(message, Request | ChangeNode):
             error = OutageError("the service is stopping; ask again later")
             message.answer.set_exception(error)
+
+
+def confirm(answer: Future[None], what: str) -> None:
+    """Wait until a request is durable; `what` names it in the error. Raises its refusal.
+
+    `OutageError` if it is not confirmed after `ANSWER_S` seconds; it may take effect later.
+    """
+    try:
+        answer.result(ANSWER_S)
+    except TimeoutError:
+        raise OutageError(f"{what} is not confirmed yet; ask for its state later") from None
 
 
 def subject(message: Message) -> int | None:

@@ -8,7 +8,7 @@ from scheduler.domain.jobs import Attempt, Job, JobKind
 from scheduler.domain.pools import Pool
 from scheduler.domain.records import Measurement
 from scheduler.estimates.estimator import Estimator
-from scheduler.service.dispatch.live_jobs import LiveJobs
+from scheduler.service.live.live_jobs import LiveJobs
 from scheduler.service.paths import Paths
 from scheduler.service.running.saved_work import saved_work
 from scheduler.service.running.work_reports import newest_report

@@ -12,8 +12,8 @@ from scheduler.domain import transitions
 from scheduler.domain.jobs import Attempt, fresh_nonce
 from scheduler.domain.lifecycle import JobState
 from scheduler.domain.records import Decision
-from scheduler.service.dispatch.live_jobs import LiveJobs
 from scheduler.service.dispatch.transaction import Transaction
+from scheduler.service.live.live_jobs import LiveJobs
 from scheduler.workloads.spec.specs import resumable
 
 FREED = "its devices were freed for it"

@@ -10,7 +10,8 @@ from scheduler.domain.events import Event
 from scheduler.domain.jobs import Attempt, Job
 from scheduler.domain.lifecycle import EventName, JobState
 from scheduler.executors.base import Executor, ExecutorEvent, Exited, LaunchSpec, Started
-from scheduler.service.dispatch.live_jobs import LiveJobs
+from scheduler.service.grace_periods import GracePeriods
+from scheduler.service.live.live_jobs import LiveJobs
 from scheduler.service.paths import Paths
 
 _log = logging.getLogger(__name__)
@@ -26,9 +27,7 @@ def reconcile(
     deliver: Callable[[ExecutorEvent], None],
     events: Callable[..., Sequence[Event]],
     clock: Clock,
-    *,
-    grace_s: float,
-    preemption_grace_s: float,
+    grace: GracePeriods,
 ) -> dict[str, int]:
     """Adopt what still runs, launch what was placed but never started, requeue what is lost.
 
@@ -46,12 +45,12 @@ def reconcile(
             if job.state is JobState.STARTING and isinstance(pid, int):
                 deliver(Started(attempt.id, pid, clock.now()))
             if job.state is JobState.CANCELLING:
-                executor.cancel(attempt.id, grace_s=grace_s)
+                executor.cancel(attempt.id, grace_s=grace.cancel_s)
             if job.state is JobState.PREEMPTING:
                 preemptor = _preemptor(events(job.id, limit=MOST_EVENTS))
                 with live_jobs.lock:
-                    live_jobs.active.stop(job.id, clock.now() + preemption_grace_s, preemptor)
-                executor.preempt(attempt.id, grace_s=preemption_grace_s)
+                    live_jobs.active.stop(job.id, clock.now() + grace.preempt_s, preemptor)
+                executor.preempt(attempt.id, grace_s=grace.preempt_s)
             continue
         again = order(job, attempt) if job.state is JobState.STARTING else None
         if again is not None:

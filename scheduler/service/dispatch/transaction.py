@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from scheduler.domain.events import Transition
 from scheduler.domain.jobs import Attempt, Job
 from scheduler.domain.records import Decision
-from scheduler.service.dispatch.live_jobs import LiveJobs
+from scheduler.service.live.live_jobs import LiveJobs
 from scheduler.store.base import Store
 
 

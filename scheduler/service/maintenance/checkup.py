@@ -13,7 +13,7 @@ from scheduler.domain.nodes import NodeState
 from scheduler.executors.base import Executor
 from scheduler.problems import HealthProblem, disks
 from scheduler.service.dispatch.dispatcher import Dispatcher
-from scheduler.service.dispatch.live_jobs import LiveJobs
+from scheduler.service.live.live_jobs import LiveJobs
 from scheduler.service.maintenance import health
 from scheduler.service.maintenance.health import Health, PolicyHealth
 from scheduler.service.nodes.cluster_nodes import ClusterNodes

@@ -18,7 +18,7 @@ from scheduler.domain.errors import FulcrumError
 from scheduler.domain.jobs import Attempt
 from scheduler.problems import HealthProblem
 from scheduler.service.dispatch.dispatcher import Dispatcher
-from scheduler.service.dispatch.live_jobs import LiveJobs
+from scheduler.service.live.live_jobs import LiveJobs
 from scheduler.service.policy_control.active_policy import ActivePolicy
 
 _log = logging.getLogger(__name__)
@@ -101,15 +101,16 @@ def dispatching(dispatcher: Dispatcher, accepting: Callable[[], bool]) -> Iterat
         return
     if not accepting():
         yield HealthProblem("dispatcher", "submissions are no longer stored", restart)
-    since = dispatcher.busy_since
+    since = dispatcher.steps.busy_since
     if since is not None and (took := time.monotonic() - since) > HANGS_S:
         text = f"a scheduling step has not ended for {took:.0f} s: nothing starts meanwhile"
         advice = f"look at the service's log; then {restart}"
         if INTERIM.lasts:
             text += f"; {INTERIM.sentence()}"
         yield HealthProblem("dispatcher", text, advice)
-    if dispatcher.failures >= FAILS:
-        text = f"{dispatcher.failures} scheduling steps failed in a row: {dispatcher.error}"
+    if dispatcher.steps.failures >= FAILS:
+        steps = dispatcher.steps
+        text = f"{steps.failures} scheduling steps failed in a row: {steps.error}"
         yield HealthProblem("dispatcher", text, "look at the service's log")
 
 

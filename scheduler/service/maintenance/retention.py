@@ -8,7 +8,7 @@ import os
 import re
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from scheduler.domain.errors import MissingError
 from scheduler.domain.jobs import Job, JobKind
 from scheduler.domain.lifecycle import JobState
 from scheduler.domain.references import references
-from scheduler.service.dispatch.live_jobs import LiveJobs
+from scheduler.service.live.live_jobs import LiveJobs
 from scheduler.service.maintenance import disk_usage
 from scheduler.service.maintenance.disk_usage import PRUNABLE, Kind
 from scheduler.service.maintenance.removal import remove
@@ -106,6 +106,8 @@ class Retention:
     """The rules of the settings."""
     success_checkpoints: bool = False
     """Whether a training that succeeded keeps its checkpoints beside its model."""
+    permit: Callable[[str], None] = lambda _: None
+    """Called before a person's rule removes files; raises `StateError` if another service leads."""
     _pruned: dict[tuple[int, str], float] = field(default_factory=dict, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
@@ -142,8 +144,11 @@ class Retention:
     ) -> Pruning:
         """Remove files by the rule, at most `most` items; `dry_run`: only list them.
 
-        Files of a job that has not ended, and files that such a job will read, stay.
+        Files of a job that has not ended, and files that such a job will read, stay. Raises
+        `StateError` if another service leads, unless it is a dry run.
         """
+        if not dry_run:
+            self.permit("files are removed")
         with self._lock:
             items = self._chosen(rule)
             if dry_run:

@@ -48,6 +48,10 @@ class Notifier:
         self._look_at_budgets()
         self._deliver()
 
+    def pending(self) -> tuple[PendingMessage, ...]:
+        """The messages that have not arrived yet; any thread may ask."""
+        return MessageOutbox(self.store).read(self.clock.now()).pending
+
     def _read_history(self) -> None:
         held = self.outbox.read(self.clock.now())
         while events := self.store.events(after=held.cursor, limit=_PAGE):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scheduler.clock import Clock
@@ -19,8 +19,10 @@ from scheduler.domain.errors import (
     OutageError,
     StateError,
 )
+from scheduler.domain.jobs import JobSpec
 from scheduler.domain.pools import Pool
 from scheduler.service.policy_control.active_policy import ActivePolicy
+from scheduler.service.policy_control.crash_marks import CrashMarks
 from scheduler.service.policy_control.replay_evaluation import (
     PAST_S,
     Replay,
@@ -44,6 +46,18 @@ _NO_SIMULATOR = "this service has no simulator to replay jobs with"
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class PolicyAccess:
+    """What a change of policies and preferences needs of the service."""
+
+    refresh: Callable[[], None]
+    """Called before the policy is shown."""
+    permit: Callable[[str], None]
+    """Called before a change with what is changed; raises `StateError` if another service leads."""
+    changed: Callable[[Callable[[JobSpec], bool]], None]
+    """Called after a change with the waiting jobs that it concerns."""
+
+
 class PolicyController:
     """Changes the active policy, and stores why. Thread-safe."""
 
@@ -59,10 +73,13 @@ class PolicyController:
         replay_at_start: bool = True,
         shadow: str | None = None,
         shadow_log: Path,
+        crashes: CrashMarks | None = None,
+        access: PolicyAccess,
     ) -> None:
         """`baseline`: the policy that candidates are compared with in replays.
 
-        `shadow`: the one of the settings, until a person names another or none.
+        `shadow`: the one of the settings, until a person names another or none. `crashes`: policies
+        that are refused for their crashes until a person names them; None: none is.
         """
         self._active_policy = active_policy
         self._store = store
@@ -82,6 +99,8 @@ class PolicyController:
         self._pools_seen = ""
         """Digest of the pools at the last look."""
         self._shadow_control = ShadowControl(store, clock, shadow_log, candidate=shadow)
+        self._crashes = crashes
+        self._access = access
 
     def start(self) -> None:
         """Continue as the store says; replay if the policy of the settings must be."""
@@ -137,7 +156,8 @@ class PolicyController:
         return self._replays is None or self._replays.wait(timeout_s)
 
     def view(self) -> ActivePolicyView:
-        """As people see it."""
+        """The policy that decides now; beside a leader, without what only the leader counts."""
+        self._access.refresh()
         return replace(
             self._active_policy.view(),
             nominee=self._candidate,
@@ -149,12 +169,18 @@ class PolicyController:
         """Show the shadow what was decided; returns at once."""
         self._shadow_control.offer(snapshot, mode, placed)
 
-    def follow(self, name: str | None, actor: str) -> ActivePolicyView:
+    def preferences(self) -> Preferences:
+        """The preferences of the cluster and the projects."""
+        self._access.refresh()
+        return self._active_policy.preferences()
+
+    def follow(self, name: str | None, *, actor: str) -> ActivePolicyView:
         """Make the policy the shadow (None: no shadow), over restarts too.
 
-        If it is the shadow already, its counts begin again at 0. Raises `MissingError` or
-        `InputError` and then changes nothing.
+        If it is the shadow already, its counts begin again at 0. Raises `MissingError`,
+        `InputError`, or `StateError` if another service leads, and then changes nothing.
         """
+        self._access.permit("the shadow is changed")
         guard = None if name is None else self._active_policy.guarded(name)
         with self._lock:
             scored = self._shadow_control.scoring
@@ -168,8 +194,10 @@ class PolicyController:
 
         With fewer than `Question.least_jobs` of them that ended well, on synthetic ones. The
         active policy stays. Raises `MissingError` without a shadow, `StateError` while a replay
-        is under way or if the shadow is the active policy, `OutageError` without a simulator.
+        is under way, if the shadow is the active policy or if another service leads,
+        `OutageError` without a simulator.
         """
+        self._access.permit("the shadow is scored")
         with self._lock:
             shadow = self._shadow_control.view()
             if shadow is None:
@@ -192,9 +220,20 @@ class PolicyController:
         return self.view()
 
     def use(
-        self, name: str, mode: str | None, preference: float | None, actor: str
+        self,
+        name: str,
+        *,
+        mode: str | None = None,
+        preference: float | None = None,
+        actor: str,
     ) -> ActivePolicyView:
-        """Use the policy that a person chose, over restarts too; raises as `ActivePolicy.use`."""
+        """Use the policy that a person chose, over restarts too.
+
+        Raises as `ActivePolicy.use`, and `StateError` if another service leads.
+        """
+        self._access.permit("policies are changed")
+        if self._crashes is not None:
+            self._crashes.readmit(name)
         with self._lock:
             self._active_policy.use(name, mode, preference)
             self._pinned = True
@@ -208,26 +247,43 @@ class PolicyController:
                 kept = {"cluster": preference, "projects": known}
                 self._store.set_settings({PREFERENCES: kept})
         self._cancel()
-        return self.view()
+        view = self.view()
+        self._access.changed(lambda spec: spec.preference is None)
+        return view
 
     def prefer(
-        self, cluster: float | None, projects: Mapping[str, float | None], actor: str
+        self,
+        cluster: float | None = None,
+        projects: Mapping[str, float | None] | None = None,
+        *,
+        actor: str,
     ) -> Preferences:
-        """Change preferences, over restarts too. Raises as `ActivePolicy.prefer`."""
+        """Change preferences, for waiting jobs too, over restarts too.
+
+        None for a project: it takes the cluster's. Raises `InputError`, and `StateError` if
+        another service leads.
+        """
+        self._access.permit("preferences are changed")
+        chosen = projects or {}
         with self._lock:
-            preferences = self._active_policy.prefer(cluster, projects)
+            preferences = self._active_policy.prefer(cluster, chosen)
             known = dict((self._store.setting(PREFERENCES) or {}).get("projects", {}))
-            kept = {"cluster": preferences.cluster, "projects": {**known, **projects}}
+            kept = {"cluster": preferences.cluster, "projects": {**known, **chosen}}
             self._store.set_settings({PREFERENCES: kept, "preferences_set_by": actor})
+        self._access.changed(
+            lambda spec: spec.preference is None and (cluster is not None or spec.project in chosen)
+        )
         return preferences
 
-    def evaluate(self, name: str | None, actor: str) -> ActivePolicyView:
+    def evaluate(self, name: str | None = None, *, actor: str) -> ActivePolicyView:
         """Replay the candidate (None: the present one) and the baseline; the better decides.
 
         From now on each start does the same, until a person chooses a policy. Returns at once.
         Raises `MissingError` for an unknown policy, `InputError` for the baseline itself,
-        `StateError` while a replay is under way, `OutageError` without a simulator.
+        `StateError` while a replay is under way or if another service leads, `OutageError`
+        without a simulator.
         """
+        self._access.permit("replays are begun")
         candidate = self._active_policy.check(name or self._candidate)
         if candidate == self._baseline:
             raise InputError(f"{candidate} is the baseline of replays", {"name": "another policy"})

@@ -10,7 +10,8 @@ from scheduler.decisions.rounds.forecast import forecast
 from scheduler.domain.errors import InfeasibleError
 from scheduler.domain.jobs import PREFERENCES, JobSpec
 from scheduler.domain.units import duration
-from scheduler.service.dispatch.live_jobs import Estimates, LiveJobs
+from scheduler.service.live.backlog import Estimates
+from scheduler.service.live.live_jobs import LiveJobs
 from scheduler.service.policy_control.active_policy import ActivePolicy
 from scheduler.service.queries.explain import TRIAL, too_slow
 from scheduler.service.queries.views import QueueForecast

@@ -23,8 +23,9 @@ from scheduler.domain.lifecycle import JobState
 from scheduler.domain.nodes import LOCAL, NodeState
 from scheduler.domain.records import Decision
 from scheduler.domain.units import duration
-from scheduler.service.dispatch.live_jobs import Estimates, LiveJobs
 from scheduler.service.hold_reasons import HoldReasons
+from scheduler.service.live.backlog import Estimates
+from scheduler.service.live.live_jobs import LiveJobs
 from scheduler.service.nodes.cluster_nodes import ClusterNodes
 from scheduler.service.nodes.sentences import sentence
 from scheduler.service.policy_control.active_policy import ActivePolicy

@@ -8,7 +8,7 @@ from typing import Any
 from scheduler.domain.jobs import Attempt, Job, JobKind
 from scheduler.domain.transitions import spent
 from scheduler.service.dispatch.event_handlers import removed_pool
-from scheduler.service.dispatch.live_jobs import LiveJobs
+from scheduler.service.live.live_jobs import LiveJobs
 from scheduler.service.paths import Paths
 from scheduler.service.queries.views import JobFigures, RunProgress
 from scheduler.service.running.work_reports import WorkReport, finite, newest_report

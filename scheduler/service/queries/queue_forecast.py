@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from scheduler.compilation.interim import INTERIM
 from scheduler.decisions.rounds.forecast import forecast
-from scheduler.service.dispatch.live_jobs import LiveJobs
+from scheduler.service.live.live_jobs import LiveJobs
 from scheduler.service.policy_control.active_policy import ActivePolicy
 from scheduler.service.queries.explain import too_slow
 from scheduler.service.queries.views import ExpectedEnd, QueueForecast, WaitingJob

@@ -20,7 +20,7 @@ from scheduler.estimates.estimator import Estimator
 from scheduler.estimates.learned import RuntimeInterval
 from scheduler.estimates.progress import DOUBT
 from scheduler.estimates.spread import RuntimeSpread
-from scheduler.service.dispatch.live_jobs import LiveJobs
+from scheduler.service.live.live_jobs import LiveJobs
 
 FUTURES = 20
 LEAST = 8

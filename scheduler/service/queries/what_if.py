@@ -18,7 +18,7 @@ from scheduler.decisions.rounds.run import decide
 from scheduler.decisions.state.snapshot import Snapshot
 from scheduler.domain.jobs import PREFERENCES, Job, JobSpec
 from scheduler.domain.units import duration, money
-from scheduler.service.dispatch.live_jobs import LiveJobs
+from scheduler.service.live.live_jobs import LiveJobs
 from scheduler.service.queries.views import WhatIf
 
 DEPTH = 1000

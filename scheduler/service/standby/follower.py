@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from typing import NoReturn
+from collections.abc import Sequence
 
 from scheduler.compilation.warmup import warm_up
 from scheduler.domain.errors import StateError
-from scheduler.domain.jobs import Job, JobSpec
+from scheduler.domain.jobs import Job
 from scheduler.problems import HealthProblem
 from scheduler.service.components import Components
-from scheduler.service.dispatch.messages import NodeChange, Request
+from scheduler.service.dispatch.messages import Request
 from scheduler.service.dispatch.observation import ProgressReader
 from scheduler.service.maintenance.estimate_learning import LEARN_S
 from scheduler.service.maintenance.health import Health
 from scheduler.service.maintenance.housekeeping import Housekeeping, PeriodicTask
-from scheduler.service.maintenance.retention import Pruning, RetentionRule
-from scheduler.service.policy_control.views import ActivePolicyView, Preferences
-from scheduler.service.queries.views import (
-    ClusterView,
-    Explanation,
-    JobFigures,
-    NodeView,
-    Outlook,
-    QueueForecast,
-)
 from scheduler.service.service import Service
 from scheduler.service.standby.mirror import Mirror
 from scheduler.service.standby.relay import Relay
@@ -111,72 +100,24 @@ class FollowerService(Service):
         """The job; raises `MissingError`."""
         return self.store.job(job_id)
 
-    def explain(self, job_id: int) -> Explanation:
-        """See `Service.explain`."""
+    def refresh(self) -> None:
+        """Read what the leader has stored, unless it was just read."""
         self._mirror.refresh()
-        return super().explain(job_id)
-
-    def plan(self, spec: JobSpec) -> list[Outlook]:
-        """See `Service.plan`."""
-        self._mirror.refresh()
-        return super().plan(spec)
-
-    def warnings(self, specs: Sequence[JobSpec]) -> list[str]:
-        """See `Service.warnings`."""
-        self._mirror.refresh()
-        return super().warnings(specs)
-
-    def forecast(self) -> QueueForecast:
-        """See `Service.forecast`."""
-        self._mirror.refresh()
-        return super().forecast()
-
-    def figures(self, jobs: Sequence[Job]) -> list[JobFigures]:
-        """See `Service.figures`."""
-        self._mirror.refresh()
-        return super().figures(jobs)
-
-    def cluster(self) -> ClusterView:
-        """See `Service.cluster`."""
-        self._mirror.refresh()
-        return super().cluster()
-
-    def node_views(self) -> list[NodeView]:
-        """See `Service.node_views`."""
-        self._mirror.refresh()
-        return super().node_views()
-
-    def change_node(
-        self, name: str, change: NodeChange, *, actor: str, reason: str = ""
-    ) -> NodeView | None:
-        """Raise `StateError`: nodes are changed at the leader."""
-        self._refuse("nodes are changed")
-
-    def policy(self) -> ActivePolicyView:
-        """The leader's policy, without the figures that only the leader has."""
-        self._mirror.refresh()
-        return super().policy()
 
     def refresh_projects(self) -> None:
         """Read again what the leader has stored."""
         self._mirror.refresh()
         with self.live_jobs.lock:
             if self.live_jobs.projects is not None:
-                self.live_jobs.projects.reload(self.live_jobs.pools, self._parts.clock.now())
+                self.live_jobs.projects.reload(self.live_jobs.pools, self._clock.now())
 
     def permit(self, what: str) -> None:
-        """Raise `StateError`: projects and secrets are changed at the leader."""
-        self._refuse(what)
-
-    def preferences(self) -> Preferences:
-        """See `Service.preferences`."""
-        self._mirror.refresh()
-        return super().preferences()
-
-    def statistics(self) -> Mapping[str, float]:
-        """See `Service.statistics`; what a leader counts is 0."""
-        self._mirror.refresh()
-        return super().statistics()
+        """Raise `StateError`: what people set is changed at the leader."""
+        found = self._shared.leader()
+        address = (found and found.address) or "the leader, which has not said its address yet"
+        raise StateError(
+            f"this service follows another one: {what} at {address}", {"leader": address}
+        )
 
     def wait_for_change(self, job_id: int, version: int, timeout_s: float) -> Job:
         """See `Service.wait_for_change`; it wakes when the leader has written."""
@@ -192,52 +133,6 @@ class FollowerService(Service):
     def problems(self) -> tuple[HealthProblem, ...]:
         """The health problems of a follower, fatal ones first."""
         return self._following.problems()
-
-    def use_policy(
-        self,
-        name: str,
-        *,
-        mode: str | None = None,
-        preference: float | None = None,
-        actor: str,
-    ) -> ActivePolicyView:
-        """Raise `StateError`: the leader's policy is changed there."""
-        self._refuse("policies are changed")
-
-    def prefer(
-        self,
-        cluster: float | None = None,
-        projects: Mapping[str, float | None] | None = None,
-        *,
-        actor: str,
-    ) -> Preferences:
-        """Raise `StateError`: preferences are changed at the leader."""
-        self._refuse("preferences are changed")
-
-    def fit_policy(self, name: str | None = None, *, actor: str) -> ActivePolicyView:
-        """Raise `StateError`: the leader replays."""
-        self._refuse("replays are begun")
-
-    def shadow_policy(self, name: str | None, *, actor: str) -> ActivePolicyView:
-        """Raise `StateError`: the leader has the shadow."""
-        self._refuse("the shadow is changed")
-
-    def score_shadow(self) -> ActivePolicyView:
-        """Raise `StateError`: the leader has the shadow."""
-        self._refuse("the shadow is scored")
-
-    def prune(self, rule: RetentionRule, actor: str, *, dry_run: bool) -> Pruning:
-        """See `Service.prune`; raises `StateError` unless it is a dry run."""
-        if not dry_run:
-            self._refuse("files are removed")
-        return super().prune(rule, actor, dry_run=True)
-
-    def _refuse(self, what: str) -> NoReturn:
-        found = self._shared.leader()
-        address = (found and found.address) or "the leader, which has not said its address yet"
-        raise StateError(
-            f"this service follows another one: {what} at {address}", {"leader": address}
-        )
 
     def _compile(self) -> None:
         warm_up()  # so that it decides at full speed once it leads

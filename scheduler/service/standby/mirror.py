@@ -9,8 +9,8 @@ from typing import Any
 from scheduler.clock import Clock
 from scheduler.estimates.estimator import Estimator
 from scheduler.service.dispatch.dispatcher import TICK_S
-from scheduler.service.dispatch.live_jobs import LiveJobs
 from scheduler.service.dispatch.observation import ProgressReader
+from scheduler.service.live.live_jobs import LiveJobs
 from scheduler.service.nodes.cluster_nodes import ClusterNodes
 from scheduler.service.policy_control.controller import (
     EVALUATION,

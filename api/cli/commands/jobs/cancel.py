@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from api.cli.commands.jobs.listing import changed
 from api.cli.support.global_options import Json, client
 from api.cli.support.output import out, print_error, print_json
+
+if TYPE_CHECKING:
+    from api.client import Client
 
 
 def cancel(
@@ -52,27 +55,26 @@ def cancel(
 
     Example: fulcrum cancel --state queued --project vision
     """
-    filters: dict[str, Any] = {
-        "state": [item.upper() for item in states or ()],
-        "kind": kinds or [],
-        "user": user,
-        "project": project,
-        "name": name,
-        "array": array,
-    }
-    chosen = any(filters.values()) or everything
-    if bool(jobs) == chosen:
+    filters = {"kind": kinds or [], "user": user, "project": project, "name": name}
+    wanted = {**filters, "state": [item.upper() for item in states or ()], "array": array}
+    if bool(jobs) == (any(wanted.values()) or everything):
         raise typer.BadParameter(
             "give numbers or names of jobs, or filters, or --all", param_hint="JOB…"
         )
     with client(ctx) as service:
         if jobs:
             changed([service.job(number).cancel(reason) for number in jobs], as_json)
-            return
-        if not yes:
-            count = service.cancel_jobs(**filters, everything=everything, dry_run=True).count
-            _ask(count)
-        done = service.cancel_jobs(**filters, everything=everything, reason=reason)
+        else:
+            _cancel_all(service, {**wanted, "everything": everything}, reason, yes, as_json)
+
+
+def _cancel_all(
+    service: Client, wanted: dict[str, Any], reason: str, yes: bool, as_json: bool
+) -> None:
+    """Cancel all live jobs that match `wanted`, the arguments of `Client.cancel_jobs`."""
+    if not yes:
+        _ask(service.cancel_jobs(**wanted, dry_run=True).count)
+    done = service.cancel_jobs(**wanted, reason=reason)
     if as_json:
         print_json(done.model_dump(mode="json"))
     else:

@@ -13,10 +13,11 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
+from api.cli.commands.jobs.job_list import JobList
 from api.cli.support import text_format
 from api.cli.support.global_options import JobId, JobIds, Json, client, dial
 from api.cli.support.output import out, print_json, table
-from api.cli.views.job_table import LIVE, jobs_table, ran, state, waited
+from api.cli.views.job_table import jobs_table, ran, state, waited
 from api.cli.views.result import flat, tables, text
 from api.cli.views.run_progress import accuracy, sentence
 from scheduler.domain.nodes import LOCAL
@@ -25,11 +26,6 @@ if TYPE_CHECKING:
     from api.client import JobHandle
     from api.client.job import JobUpdate
     from api.schemas import JobDetail, JobOut
-
-SHOWN = 50
-"""Jobs that `ls` shows by default; running ones come before queued ones."""
-RECENT = 20
-"""Ended jobs that `ls` shows beside live ones."""
 
 
 def ls(
@@ -63,51 +59,20 @@ def ls(
 
     Example: fulcrum ls --state failed --project vision --all
     """
+    filters = {"kind": kinds or (), "user": user, "project": project, "name": name}
+    wanted = JobList(
+        {**filters, "array": array, "sweep": sweep},
+        [item.upper() for item in states or ()],
+        limit,
+        everything,
+        complete=as_json,
+    )
     with client(ctx) as service:
-
-        def jobs(state: Sequence[str], most: int | None) -> list[JobHandle]:
-            return list(
-                service.jobs(
-                    state=state,
-                    kind=kinds or (),
-                    user=user,
-                    project=project,
-                    name=name,
-                    array=array,
-                    sweep=sweep,
-                    limit=most,
-                )
-            )
-
-        wanted = [item.upper() for item in states or ()]
-        most = limit or (None if everything or as_json or array or sweep else SHOWN)
-
-        def chosen() -> list[JobOut]:
-            if everything or states or limit or array or sweep:
-                found = jobs(wanted, most)
-            else:
-                live = jobs(LIVE[1:], most)
-                if most is None or len(live) < most:
-                    live += jobs(LIVE[:1], None if most is None else most - len(live))
-                by_id = {job.id: job for job in [*live, *jobs((), RECENT)]}
-                found = [by_id[number] for number in sorted(by_id, reverse=True)]
-            return [job.info for job in found]
-
-        def left_out(found: Sequence[JobOut]) -> int:
-            """Jobs that the default page leaves out."""
-            if most is None or limit or len(found) < most:
-                return 0
-            states = wanted or LIVE
-            shown = sum(job.state.value in states for job in found)
-            filters = {"user": user, "project": project, "name": name}
-            groups = {"array": array, "sweep": sweep}
-            return service.count(state=states, kind=kinds or (), **filters, **groups) - shown
-
         if watch and not as_json:
-            watched(lambda: jobs_table(chosen(), out().width))
+            watched(lambda: jobs_table(wanted.read(service), out().width))
             return
-        found = chosen()
-        more = left_out(found)
+        found = wanted.read(service)
+        more = wanted.left_out(service, found)
     if as_json:
         print_json([job.model_dump(mode="json") for job in found])
         return

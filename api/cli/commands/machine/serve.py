@@ -200,7 +200,7 @@ def _listening(settings: Settings) -> socket.socket:
 def _announce(service: Service, settings: Settings, url: str, *, as_json: bool) -> None:
     from api.client.connection import TOKEN_FILE
 
-    views = service.cluster().pools
+    views = service.cluster.view().pools
     pools = [view.pool for view in views]
     token = settings.data_dir / TOKEN_FILE
     if as_json:

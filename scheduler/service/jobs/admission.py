@@ -13,7 +13,7 @@ from scheduler.domain.references import reference_fields
 from scheduler.domain.units import money
 from scheduler.estimates.estimator import Estimator
 from scheduler.estimates.options import PoolEstimate, feasible, options
-from scheduler.service.dispatch.placement_options import cheapest
+from scheduler.service.live.placement_options import cheapest
 from scheduler.service.maintenance.retention import Kind, Retention
 from scheduler.service.nodes.cluster_nodes import ClusterNodes
 from scheduler.service.notifications.channels import Channels

@@ -12,39 +12,30 @@ from dataclasses import replace
 from math import inf
 
 from scheduler.decisions.state.plan import Placement, Plan, Reservation
-from scheduler.decisions.state.preemption import JobProgress, RunningJob
+from scheduler.decisions.state.preemption import RunningJob
 from scheduler.decisions.state.snapshot import Snapshot
-from scheduler.decisions.state.world import Nodes, Waiting, World
+from scheduler.decisions.state.world import Nodes, World
 from scheduler.domain.errors import InfeasibleError, StateError
 from scheduler.domain.events import Transition
 from scheduler.domain.jobs import Attempt, Estimate, Job, JobSpec
 from scheduler.domain.lifecycle import JobState
 from scheduler.domain.nodes import LOCAL
 from scheduler.domain.pools import Pool
-from scheduler.estimates.options import PoolEstimate
 from scheduler.service.clock_corrections import ClockCorrections, bounded, delayed
-from scheduler.service.dispatch.dependencies import Dependencies
-from scheduler.service.dispatch.placement_options import (
+from scheduler.service.hold_reasons import HoldReasons
+from scheduler.service.live.backlog import Backlog, Estimates, Preference
+from scheduler.service.live.dependencies import Dependencies
+from scheduler.service.live.placement_options import (
     affordable,
-    counted,
-    within_budget,
     worthwhile,
 )
-from scheduler.service.hold_reasons import SCHEDULED, HoldReasons
 from scheduler.service.nodes.cluster_nodes import ClusterNodes
 from scheduler.service.nodes.held_devices import held_devices
 from scheduler.service.projects.accounts import ProjectAccounts
 from scheduler.service.running.active_attempts import ActiveAttempts
 from scheduler.service.running.attempt_totals import AttemptTotalsByJob
 from scheduler.service.running.running_attempts import lowest
-from scheduler.service.running.running_jobs import done_share, progress, remaining
-
-MATERIAL = 0.05
-"""A change of an estimate below this share leaves the queue as it is."""
-
-Estimates = Callable[[JobSpec], Sequence[PoolEstimate]]
-"""Every placement of a job with its estimate; raises `InfeasibleError`."""
-Preference = Callable[[JobSpec], float]
+from scheduler.service.running.running_jobs import done_share, progress
 
 
 class LiveJobs:
@@ -72,12 +63,6 @@ class LiveJobs:
         self.pools = tuple(pools)
         self.jobs: dict[int, Job] = {}
         """Jobs that are not final."""
-        self.held: dict[int, HoldReasons] = {}
-        """Queued jobs that do not compete."""
-        self._timed: dict[int, float] = {}
-        """When the reason of a held job ends by itself, Unix seconds."""
-        self._broken: set[int] = set()
-        """Held jobs with a dependency that ended without success."""
         self._corrections = ClockCorrections()
         self.active = ActiveAttempts(self._corrections)
         self.attempts: Mapping[int, Attempt] = self.active.attempts
@@ -89,20 +74,24 @@ class LiveJobs:
         self._nodes = nodes
         self.projects = projects
         self._origin = origin
-        self._queue = World(self.pools, origin=origin)
-        """The jobs that compete; nothing runs in it."""
         self._newest = 0
         self._dependencies = Dependencies(state)
         self.totals = AttemptTotalsByJob()
         """Of jobs whose ended attempts are known."""
-        self._progress: dict[int, JobProgress] = {}
-        """Of competing jobs that have run before."""
+        self._backlog = Backlog(
+            self.jobs,
+            estimates,
+            preference,
+            self._dependencies,
+            self.totals,
+            self._corrections,
+            World(self.pools, origin=origin),
+            by_project=projects is not None,
+        )
+        self.held: Mapping[int, HoldReasons] = self._backlog.held
+        """Queued jobs that do not compete."""
         self._committed: tuple[Reservation, ...] = ()
         self._claims: tuple[Reservation, ...] = ()
-        self._estimated: dict[str, tuple[JobSpec, Sequence[PoolEstimate]]] = {}
-        """The newest estimates of each work, by the key of its profile."""
-        self._sources: dict[int, dict[tuple[int, int], str]] = {}
-        """Where the estimates of competing jobs come from, by job and (pool, width)."""
 
     def load(self, jobs: Iterable[Job], attempts: Iterable[Attempt], now: float) -> None:
         """Take over what the store holds, at the start."""
@@ -116,7 +105,7 @@ class LiveJobs:
             for attempt in attempts:
                 self._hold(attempt, now)
             for job in list(self.jobs.values()):
-                self._consider(job, now)
+                self._backlog.add(job, now)
 
     def admit(self, jobs: Iterable[Job], now: float) -> None:
         """Add new jobs, already stored, in the order of their ids.
@@ -131,22 +120,16 @@ class LiveJobs:
                 self._newest = job.id
                 self.jobs[job.id] = job
                 self._dependencies.add(job)
-                self._consider(job, now)
+                self._backlog.add(job, now)
             self.changed.notify_all()
 
     def change_pools(self, pools: Sequence[Pool], now: float) -> None:
         """The cluster has other pools, or pools of another size."""
         with self.changed:
-            competing = self._queue.waiting()
-            for job in competing:
-                self._withdraw(job)
             self.pools = tuple(pools)
             self._index = {pool.name: at for at, pool in enumerate(self.pools)}
-            self._queue = World(self.pools, origin=self._origin, projects=self._queue.projects)
             self._committed = self._claims = ()
-            self._estimated.clear()
-            for job in sorted({*competing, *self.held}):
-                self._reconsider(job, now)
+            self._backlog.change_pools(self.pools, self._origin, now)
             self.changed.notify_all()
 
     def apply(self, transition: Transition, now: float) -> None:
@@ -184,8 +167,8 @@ class LiveJobs:
         For changed estimates or preferences. Returns whether another job competes now.
         """
         with self.changed:
-            before = self._queue.depth
-            due = [job for job, until in self._timed.items() if until <= now]
+            before = self._backlog.queue.depth
+            due = self._backlog.due(now)
             if chosen is not None:
                 due += [
                     job.id
@@ -193,8 +176,8 @@ class LiveJobs:
                     if job.state is JobState.QUEUED and chosen(job.spec)
                 ]
             for job in due:
-                self._reconsider(job, now)
-            return bool(due) and (chosen is not None or self._queue.depth > before)
+                self._backlog.reconsider(job, now)
+            return bool(due) and (chosen is not None or self._backlog.queue.depth > before)
 
     def shift(self, seconds: float, now: float) -> None:
         """The clock was set forward (or back): what waits or runs does so no longer than before."""
@@ -208,46 +191,30 @@ class LiveJobs:
             self._committed = ()
             for job in list(self.jobs.values()):
                 self.jobs[job.id] = delayed(job, seconds)
-                self._reconsider(job.id, now)
+                self._backlog.reconsider(job.id, now)
 
     def reestimate(self, key: str, now: float) -> None:
         """Look again at the queued jobs of one work if a measurement changed it materially."""
         with self.lock:
-            spec, before = self._estimated.get(key, (None, ()))
-            if spec is None:
-                return
-            try:
-                after = self._estimates(spec)
-            except InfeasibleError:
-                return
-            moved = any(
-                abs(new.estimate.runtime_s - old.estimate.runtime_s)
-                > MATERIAL * old.estimate.runtime_s
-                for new, old in zip(after, before, strict=True)
-            )
-            if moved:
+            if self._backlog.moved(key):
                 self.reconsider(now, lambda spec: spec.profile.key == key)
 
     def unmet(self) -> Iterator[tuple[Job, int]]:
         """Queued jobs, each with a dependency that ended without success."""
         with self.lock:
-            for job_id in sorted(self._broken):
-                job = self.jobs[job_id]
-                for dependency in self._dependencies.unmet(job, self.jobs):
-                    yield job, dependency
-                    break
+            yield from self._backlog.unmet()
 
     def next_due(self) -> float | None:
         """Unix seconds at which a held job's reason ends by itself."""
         with self.lock:
-            return min(self._timed.values(), default=None)
+            return self._backlog.next_due()
 
     def next_period(self, now: float) -> float:
         """Unix seconds at which projects of waiting jobs may spend again; inf: none is limited."""
         with self.lock:
             if self.projects is None:
                 return inf
-            return self.projects.next_period(self._queue.projects, now)
+            return self.projects.next_period(self._backlog.queue.projects, now)
 
     def snapshot(self, now: float) -> Snapshot:
         """The world now, as a value."""
@@ -265,7 +232,7 @@ class LiveJobs:
         found = worthwhile(self._estimates(spec), self._preference(spec))
         if spec.budget is not None:
             found = affordable(found, spec.budget) or found
-        waiting = self._waiting(job, spec, now, found)
+        waiting = self._backlog.waiting(job, spec, now, found)
         with self.lock:
             world, committed = self._world(now), self._committed
             world.add(waiting)
@@ -279,19 +246,18 @@ class LiveJobs:
         None if it does not wait for devices, or could not run anywhere.
         """
         with self.lock:
-            found = self._placements(replace(job, spec=spec), now)
-            if job.id not in self._queue or isinstance(found, HoldReasons):
+            found = self._backlog.placements(replace(job, spec=spec), now)
+            if job.id not in self._backlog.queue or isinstance(found, HoldReasons):
                 return None
             submitted_at = self._corrections.submitted_at(job)
             snapshot = Snapshot(now, self._world(now), self._committed, claims=self._claims)
         snapshot.world.remove(job.id)
-        snapshot.world.add(self._waiting(job.id, spec, submitted_at, found))
+        snapshot.world.add(self._backlog.waiting(job.id, spec, submitted_at, found))
         return snapshot
 
     def estimate(self, placed: Placement) -> Estimate:
         """The estimate that a placement of the last snapshot was decided on."""
-        source = self._sources[placed.job][placed.pool, placed.width]
-        return Estimate(placed.runtime_s, placed.dollars, placed.joules, source)
+        return self._backlog.estimate(placed)
 
     def free_devices(
         self, pool: int, nodes: Nodes, taken: Sequence[Attempt] = ()
@@ -328,7 +294,7 @@ class LiveJobs:
     def counts(self) -> Mapping[str, int]:
         """Live jobs by what they wait for: `devices`, a held cause, or `active`."""
         with self.lock:
-            counts = {"devices": self._queue.depth, "active": len(self.attempts)}
+            counts = {"devices": self._backlog.queue.depth, "active": len(self.attempts)}
             for held in self.held.values():
                 counts[held.cause] = counts.get(held.cause, 0) + 1
             return counts
@@ -347,36 +313,28 @@ class LiveJobs:
 
     def _faults(self) -> Iterator[str]:
         queued = {job.id for job in self.jobs.values() if job.state is JobState.QUEUED}
-        competing = set(self._queue.waiting())
-        if not competing <= self.jobs.keys() or competing != self._sources.keys():
-            yield "the backlog has jobs that are not live"
-        if competing & self.held.keys() or competing | self.held.keys() != queued:
-            yield f"queued jobs must either compete or be held: {sorted(queued)}"
-        if not {*self._timed, *self._broken} <= self.held.keys():
-            yield "jobs that are not held have a reason to be held"
+        yield from self._backlog.faults(queued)
         if any(job.state.final for job in self.jobs.values()):
             yield "jobs that have ended are live"
         if not self.attempts.keys() <= self.jobs.keys() - queued:
             yield f"attempts of jobs that are not active: {sorted(self.attempts)}"
         if not set(self.totals.known()) <= self.jobs.keys():
             yield f"costs of jobs that are not live: {sorted(self.totals.known())}"
-        if not self._progress.keys() <= competing:
-            yield f"progress of jobs that do not compete: {sorted(self._progress)}"
         yield from self.active.faults()
         yield from self._dependencies.faults(self.jobs)
 
     def _put(self, job: Job, now: float) -> None:
-        self._withdraw(job.id)
+        self._backlog.remove(job.id)
         if not job.state.final:
             # An attempt that began before the clock was set back ends in the future.
             self.jobs[job.id] = bounded(job, now)
-            self._consider(self.jobs[job.id], now)
+            self._backlog.add(self.jobs[job.id], now)
             return
         self.jobs.pop(job.id, None)
         self.totals.forget(job.id)
         self._corrections.forget(job.id)
         for dependent in self._dependencies.remove(job):
-            self._reconsider(dependent, now)
+            self._backlog.reconsider(dependent, now)
 
     def _hold(self, attempt: Attempt, now: float) -> None:
         pool, boot_s = self.pool(attempt.pool), 0.0
@@ -391,82 +349,14 @@ class LiveJobs:
         if self.projects is not None:
             self.projects.end(job, ended, now)
 
-    def _consider(self, job: Job, now: float) -> None:
-        if job.state is not JobState.QUEUED:
-            return
-        found = self._placements(job, now)
-        if not isinstance(found, HoldReasons):
-            submitted_at = self._corrections.submitted_at(job)
-            self._queue.add(self._waiting(job.id, job.spec, submitted_at, found))
-            if job.attempts:
-                service_s = self.totals.of(job.id).device_s
-                self._progress[job.id] = progress(job, found, service_s)
-            self._sources[job.id] = {(one.pool, one.width): one.estimate.source for one in found}
-            return
-        self.held[job.id] = found
-        if found.until is not None:
-            self._timed[job.id] = found.until
-        if found.cause == "dependency" and any(self._dependencies.unmet(job, self.jobs)):
-            self._broken.add(job.id)
-
-    def _withdraw(self, job: int) -> None:
-        """Neither compete nor be held."""
-        if job in self._queue:
-            self._queue.remove(job)
-            self._queue.forget_shapes()
-            self._progress.pop(job, None)
-            del self._sources[job]
-        self.held.pop(job, None)
-        self._timed.pop(job, None)
-        self._broken.discard(job)
-
-    def _reconsider(self, job_id: int, now: float) -> None:
-        job = self.jobs.get(job_id)
-        if job is not None:
-            self._withdraw(job_id)
-            self._consider(job, now)
-
-    def _placements(self, job: Job, now: float) -> HoldReasons | Sequence[PoolEstimate]:
-        spec = job.spec
-        blockers = self._dependencies.open(job, self.jobs)
-        if blockers:
-            plural = "s" if len(blockers) > 1 else ""
-            names = ", ".join(str(dependency) for dependency in blockers)
-            return HoldReasons("dependency", f"waits for job{plural} {names} to succeed", blockers)
-        if job.eligible_at > now:
-            cause, text = ("backoff", job.reason) if job.failures else SCHEDULED
-            return HoldReasons(cause, text, until=job.eligible_at)
-        try:
-            found = self._estimates(spec)
-        except InfeasibleError as error:
-            return HoldReasons("no-pool", error.message)
-        self._estimated[spec.profile.key] = (spec, found)
-        found = worthwhile(remaining(found, job.progress), self._preference(spec))
-        if spec.budget is None:
-            return found
-        return within_budget(found, spec.budget - self.totals.of(job.id).dollars)
-
-    def _waiting(
-        self, job: int, spec: JobSpec, submitted_at: float, found: Sequence[PoolEstimate]
-    ) -> Waiting:
-        return Waiting(
-            id=job,
-            submitted_at=submitted_at,
-            options=counted(spec, self.pools, found),
-            priority=float(spec.priority),
-            deadline=float("inf") if spec.deadline is None else spec.deadline,
-            preference=self._preference(spec),
-            project="" if self.projects is None else spec.project,
-        )
-
     def _with_progress(self, snapshot: Snapshot) -> Snapshot:
         found = [self._running_job(one.job, snapshot.now) for one in snapshot.world.running()]
         running_jobs = tuple(job for job in found if job is not None)
-        return replace(snapshot, running_jobs=running_jobs, progress=dict(self._progress))
+        return replace(snapshot, running_jobs=running_jobs, progress=dict(self._backlog.progress))
 
     def _world(self, now: float) -> World:
         """A copy of the queue, with what runs."""
-        world = self._queue.copy()
+        world = self._backlog.queue.copy()
         running = self.active.running(self.pools, now)
         world.start_all(running)
         if self._nodes is not None:
@@ -488,10 +378,10 @@ class LiveJobs:
             return None
         left_s = max(0.0, self.active.ends[number] - now)
         done = done_share(job, attempt, whole, self.pools, left_s)
-        left = self._placements(replace(job, progress=done), now)
+        left = self._backlog.placements(replace(job, progress=done), now)
         if isinstance(left, HoldReasons):
             return None  # it could not start again
         service_s = self.active.elapsed(attempt, now) * attempt.width
         state = progress(job, left, self.totals.of(number).device_s + service_s)
-        waiting = self._waiting(number, job.spec, self._corrections.submitted_at(job), left)
+        waiting = self._backlog.waiting(number, job.spec, self._corrections.submitted_at(job), left)
         return self.active.running_job(job, waiting, state, now)

@@ -1,0 +1,1 @@
+"""Jobs as people submit, repeat, change and cancel them."""

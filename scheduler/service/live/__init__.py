@@ -1,0 +1,1 @@
+"""The live jobs in memory: what waits, what runs, and what decisions see of both."""
