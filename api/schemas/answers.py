@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import AwareDatetime, Field
@@ -137,10 +137,9 @@ class SubmittedOut(JobOut):
     )
 
     @classmethod
-    def submitted(cls, job: Job, warning: str) -> Self:
-        """From the domain's value; an empty warning is none."""
-        warnings = (warning,) if warning else ()
-        return cls.from_values(job, job.spec, **_own(job, None), warnings=warnings)
+    def submitted(cls, job: Job, warnings: Sequence[str]) -> Self:
+        """From the domain's value."""
+        return cls.from_values(job, job.spec, **_own(job, None), warnings=tuple(warnings))
 
 
 class EstimateOut(Answer):

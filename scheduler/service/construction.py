@@ -171,6 +171,7 @@ def job_queries(
     live_jobs: LiveJobs,
     nodes: ClusterNodes,
     admission: Admission,
+    quotas: Quotas,
     refresh: Callable[[], None],
 ) -> JobQueries:
     """What answers questions about jobs."""
@@ -186,6 +187,7 @@ def job_queries(
         JobFiguresQuery(parts.store, live_jobs, parts.folders),
         parts.clock,
         admission.check,
+        quotas.warnings,
         refresh,
     )
 

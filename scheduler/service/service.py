@@ -75,7 +75,9 @@ class Service:
             parts, self.admission, self.secrets, self.projects, self.submissions, self.post
         )
         self.names = JobNames(parts.store)
-        self.queries = construction.job_queries(parts, live, nodes, self.admission, self.refresh)
+        self.queries = construction.job_queries(
+            parts, live, nodes, self.admission, self.projects.quotas, self.refresh
+        )
         self.node_control = NodeControl(
             nodes, live, self.dispatcher.post, self.refresh, self.permit
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scheduler.domain.lifecycle import JobState
 from tests.api.conftest import World
 
 
@@ -23,6 +24,17 @@ def test_figures_out_of_range_are_refused(world: World) -> None:
         answer = world.client.patch("/v1/projects/vision", json=body)
         assert answer.status_code == 422, answer.text
     assert world.client.get("/v1/projects/nlp").status_code == 404
+
+
+def test_a_soft_limit_warns_once_in_a_submission(world: World) -> None:
+    world.client.patch("/v1/projects/vision", json={"soft": {"devices": 0}})
+    job = {"kind": "command", "project": "vision", "work": {"argv": ["true"]}}
+    first = world.client.post("/v1/jobs", json=job).json()
+    assert first["warnings"] == []
+    world.until(first["id"], JobState.RUNNING)
+    answer = world.client.post("/v1/jobs:batch", json={"jobs": [job, job]}).json()
+    said = ["project vision uses 1 devices, over its 0"]
+    assert [one["warnings"] for one in answer["jobs"]] == [said, []]
 
 
 def test_a_submission_over_the_quota_is_refused_with_the_numbers(world: World) -> None:

@@ -96,8 +96,8 @@ from scheduler.service.queries.views import (
 
 ANSWERS: dict[str, BaseModel] = {
     "job": JobOut.of(QUEUED),
-    "submitted": SubmittedOut.submitted(QUEUED, WARNING),
-    "batch": JobBatchOut(jobs=(SubmittedOut.submitted(QUEUED, ""),)),
+    "submitted": SubmittedOut.submitted(QUEUED, (WARNING,)),
+    "batch": JobBatchOut(jobs=(SubmittedOut.submitted(QUEUED, ()),)),
     "page": JobPage(
         jobs=(JobOut.of(RUNNING, JobFigures(0.00011, 150.0, 0.952, 4, PROGRESS)),),
         next_cursor="am9iOjE3",

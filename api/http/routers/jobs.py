@@ -81,9 +81,9 @@ def submit_job(
     who = submitter(request)
     context = context_of(request)
     spec = context.intake.one(job, who.user)
-    (warning,) = context.service.queries.warnings([spec])
+    (warnings,) = context.service.queries.warnings([spec])
     jobs, replayed = submit(context, [spec], who.user, idempotency_key, job)
-    found = SubmittedOut.submitted(jobs[0], warning)
+    found = SubmittedOut.submitted(jobs[0], warnings)
     return answer(found, 201, created_headers(f"/v1/jobs/{jobs[0].id}", replayed))
 
 

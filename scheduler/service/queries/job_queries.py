@@ -27,6 +27,8 @@ class JobQueries:
     clock: Clock
     check: Callable[[JobSpec], None]
     """Raises `InfeasibleError` or `InputError` for a job that could never start."""
+    soft_limits: Callable[[Sequence[str], float], list[str]]
+    """A sentence for each soft limit that one of these projects exceeds; Unix seconds."""
     refresh: Callable[[], None]
     """Called before every answer."""
 
@@ -43,13 +45,21 @@ class JobQueries:
         self.check(spec)
         return self.explanations.plan(spec, self.clock.now())
 
-    def warnings(self, specs: Sequence[JobSpec]) -> list[str]:
-        """What each job of a submission will probably not meet; empty texts: nothing is seen.
+    def warnings(self, specs: Sequence[JobSpec]) -> list[tuple[str, ...]]:
+        """What each job of a submission will probably not meet, in sentences.
 
-        Ask before the submission, which refuses jobs that could never start; they get no warnings.
+        The first job of each project gets the soft limits that the project exceeds. Ask before the
+        submission, which refuses jobs that could never start; they get no warnings.
         """
         self.refresh()
-        return self.deadlines.warnings(specs, self.clock.now())
+        now = self.clock.now()
+        found: list[tuple[str, ...]] = []
+        projects: set[str] = set()
+        for spec, late in zip(specs, self.deadlines.warnings(specs, now), strict=True):
+            new = [spec.project] if spec.project not in projects else []
+            projects.add(spec.project)
+            found.append((*filter(None, [late]), *self.soft_limits(new, now)))
+        return found
 
     def forecast(self) -> QueueForecast:
         """Expected starts of waiting jobs and ends of running ones."""
