@@ -248,7 +248,7 @@ def main() -> None:
     ):
         found = measured(client, options.jobs, options.pages, options.seconds, options.rounds)
     if options.json is not None:
-        write_json(options.json, found)
+        write_json(found, options.json)
         return
     print(f"{found['jobs']:,} jobs; the first row is there after {found['first_row_s']:.1f} s")
     print(f"{found['pages']} pages            decisions  p50 (ms)  p99 (ms)  requests per s")
