@@ -13,6 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 PROJECT = "fulcrum-scheduler"
+EXTRAS = {"service", "train", "postgres", "ray", "otel", "dev"}
 PLATFORM = re.compile(r"nvidia-(?!ml-py$)|cuda-|triton$")
 HEADER = f"# The versions that {PROJECT} is tested with; `make constraints` writes this file."
 
@@ -43,6 +44,6 @@ def closure(project: str, extras: set[str]) -> dict[str, str]:
 
 if __name__ == "__main__":
     print(HEADER)
-    for name, version in sorted(closure(PROJECT, {"service", "train", "postgres", "dev"}).items()):
+    for name, version in sorted(closure(PROJECT, EXTRAS).items()):
         if name != PROJECT and not PLATFORM.match(name):
             print(f"{name}=={version}")

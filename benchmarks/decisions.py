@@ -36,8 +36,9 @@ from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy, mode_of, traits
 from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.run import best, run_round
+from scheduler.decisions.state.entries import EstimatedPlacement, RunningAttempt, Waiting
 from scheduler.decisions.state.snapshot import Snapshot
-from scheduler.decisions.state.world import EstimatedPlacement, RunningAttempt, Waiting, World
+from scheduler.decisions.state.world import World
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.policies import lookup

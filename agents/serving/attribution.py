@@ -15,7 +15,7 @@ import numpy as np
 from scheduler.arrays import Floats32
 from scheduler.decisions.features.columns import ROW_COLUMNS
 from scheduler.decisions.features.encoder import Encoding, unflatten
-from scheduler.decisions.state.world import WAIT
+from scheduler.decisions.state.entries import WAIT
 
 INTERACTIONS = "interactions"
 

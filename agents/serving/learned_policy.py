@@ -19,7 +19,8 @@ from scheduler.decisions.kernel.learned import choice
 from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.scorer import Scorer, by_network
-from scheduler.decisions.state.world import WAIT, World
+from scheduler.decisions.state.entries import WAIT
+from scheduler.decisions.state.world import World
 from scheduler.policies.learned_index import LearnedIndex
 
 SCHEME = "learned"

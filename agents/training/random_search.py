@@ -25,7 +25,7 @@ from torch.nn.utils import parameters_to_vector
 from agents.training.model.network import PolicyNetwork, encoding
 from scheduler.arrays import Bools, Floats32, Ints
 from scheduler.decisions.kernel.learned.choice import wait_score
-from scheduler.decisions.state.world import WAIT
+from scheduler.decisions.state.entries import WAIT
 
 SEED_STRIDE = 10_000
 """Distance between the seeds of one rollout's episodes and the next rollout's."""

@@ -12,10 +12,11 @@ from envs.simulator.cluster_spec import ClusterSpec
 from scheduler.decisions.rounds.policy import Policy, mode_of, traits
 from scheduler.decisions.rounds.round import ACTIONS
 from scheduler.decisions.rounds.run import run_round
+from scheduler.decisions.state.entries import RunningAttempt
 from scheduler.decisions.state.node_placement import BEST_FIT
 from scheduler.decisions.state.plan import Reservation
 from scheduler.decisions.state.snapshot import Snapshot
-from scheduler.decisions.state.world import RunningAttempt, World
+from scheduler.decisions.state.world import World
 
 
 class NotSupportedError(Exception):

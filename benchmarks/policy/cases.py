@@ -30,7 +30,7 @@ from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.search.arrivals import ArrivalHistory, ArrivedJob
 from scheduler.decisions.search.settings import PlayoutObjective, SearchSettings
-from scheduler.decisions.state.world import Shape
+from scheduler.decisions.state.entries import Shape
 from scheduler.domain.jobs import MIDDLE_PRIORITY
 from scheduler.policies.learned_index import LearnedIndex
 from scheduler.policies.search import SearchedPolicy

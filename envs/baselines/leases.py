@@ -19,16 +19,11 @@ from envs.simulator.results import SimulationResult
 from envs.simulator.simulation import Simulation
 from scheduler.decisions.preemption.rules import unstoppable
 from scheduler.decisions.preemption.trial import fit, full, hold, placement
+from scheduler.decisions.state.entries import EstimatedPlacement, Nodes, RunningAttempt, Waiting
 from scheduler.decisions.state.plan import Plan
 from scheduler.decisions.state.preemption import Preemption, PreemptionReason
 from scheduler.decisions.state.waiting_jobs import waiting_jobs
-from scheduler.decisions.state.world import (
-    EstimatedPlacement,
-    Nodes,
-    RunningAttempt,
-    Waiting,
-    World,
-)
+from scheduler.decisions.state.world import World
 
 GRAIN_S = 1e-6
 """A lease that ends this soon has ended: sums are rounded."""

@@ -12,15 +12,10 @@ from typing import NamedTuple
 
 from envs.simulator.results import SimulationResult
 from envs.simulator.simulation import Simulation
+from scheduler.decisions.state.entries import EstimatedPlacement, Nodes, RunningAttempt, Waiting
 from scheduler.decisions.state.plan import Action, Placement, Plan
 from scheduler.decisions.state.waiting_jobs import waiting_jobs
-from scheduler.decisions.state.world import (
-    EstimatedPlacement,
-    Nodes,
-    RunningAttempt,
-    Waiting,
-    World,
-)
+from scheduler.decisions.state.world import World
 
 
 class PlannedStart(NamedTuple):

@@ -13,7 +13,8 @@ import numpy as np
 
 from envs.baselines.leases import LeasedJob, LeaseScene, Request
 from envs.baselines.programs import Coefficients, maximum
-from scheduler.decisions.state.world import EstimatedPlacement, World
+from scheduler.decisions.state.entries import EstimatedPlacement
+from scheduler.decisions.state.world import World
 
 LEASE_S = 1200.0
 """Length of a lease in the paper's evaluation."""

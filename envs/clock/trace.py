@@ -26,9 +26,10 @@ from envs.workloads.streams import Seed
 from scheduler.compilation.columns import Ints
 from scheduler.compilation.handles import handle_of
 from scheduler.decisions.kernel.arithmetic import ln
+from scheduler.decisions.state.entries import Shape
 from scheduler.decisions.state.node_parts import MixPart, asked
 from scheduler.decisions.state.node_placement import BEST_FIT, rule
-from scheduler.decisions.state.world import Shape, World
+from scheduler.decisions.state.world import World
 
 _BILLING = {Billing.BUSY: BUSY, Billing.UP: UP, Billing.AMORTISED: AMORTISED}
 

@@ -35,7 +35,7 @@ from scheduler.decisions.kernel.queue.features import TOP
 from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.rounds.round import Round
-from scheduler.decisions.state.world import WAIT
+from scheduler.decisions.state.entries import WAIT
 from scheduler.domain.errors import InputError
 
 _TRIES = 100

@@ -10,7 +10,7 @@ import numpy as np
 from envs.simulator.simulation import Simulation
 from scheduler.arrays import Floats
 from scheduler.decisions.rounds.candidates import Candidates
-from scheduler.decisions.state.world import WAIT
+from scheduler.decisions.state.entries import WAIT
 from scheduler.domain.units import duration, money
 
 _BAR = 24

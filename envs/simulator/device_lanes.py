@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from heapq import heappop, heappush
 from itertools import groupby
 
-from scheduler.decisions.state.world import Nodes
+from scheduler.decisions.state.entries import Nodes
 
 Lane = int
 """Number of a device in its pool: node · devices per node + device."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
 
-from scheduler.decisions.state.world import RunningAttempt
+from scheduler.decisions.state.entries import RunningAttempt
 from scheduler.domain.pools import Pool
 
 

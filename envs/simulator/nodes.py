@@ -12,7 +12,8 @@ from envs.scenarios.scenario import Failures
 from envs.scenarios.supply import Supply
 from envs.simulator.meter import overlap
 from envs.simulator.random_events import RandomEvents
-from scheduler.decisions.state.world import Nodes, RunningAttempt, World
+from scheduler.decisions.state.entries import Nodes, RunningAttempt
+from scheduler.decisions.state.world import World
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from scheduler.decisions.preemption.ranked_round import ranked_plan
 from scheduler.decisions.preemption.ranking import RankedAttempt, RankedQueue, Ranking
 from scheduler.decisions.preemption.seating import Contest
 from scheduler.decisions.preemption.trial import placement
+from scheduler.decisions.state.entries import RunningAttempt, Waiting
 from scheduler.decisions.state.plan import Plan
 from scheduler.decisions.state.preemption import (
     JobProgress,
@@ -21,7 +22,7 @@ from scheduler.decisions.state.preemption import (
     PreemptionRules,
     RunningJob,
 )
-from scheduler.decisions.state.world import RunningAttempt, Waiting, World
+from scheduler.decisions.state.world import World
 
 GRAIN_S = 1e-6
 """Rounds that are asked for this close to each other are one: sums are rounded."""

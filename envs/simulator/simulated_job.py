@@ -11,7 +11,7 @@ import numpy as np
 from envs.simulator.placements import PlacementSet
 from envs.workloads.base import Arrival
 from envs.workloads.runtime_estimates import SHORTEST_S, RuntimeEstimator
-from scheduler.decisions.state.world import Nodes
+from scheduler.decisions.state.entries import Nodes
 
 
 class HeldDevices(NamedTuple):

@@ -35,11 +35,12 @@ from scheduler.decisions.preemption.urgent import with_urgent
 from scheduler.decisions.rounds.policy import Policy, mode_of, traits
 from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.run import decide
+from scheduler.decisions.state.entries import EstimatedPlacement, Shape, Waiting
 from scheduler.decisions.state.node_placement import rule
 from scheduler.decisions.state.plan import Plan, Reservation
 from scheduler.decisions.state.preemption import JobProgress, RunningJob
 from scheduler.decisions.state.usage import ProjectUsage
-from scheduler.decisions.state.world import EstimatedPlacement, Shape, Waiting, World
+from scheduler.decisions.state.world import World
 
 __all__ = ["ClusterSpec", "Simulation"]
 

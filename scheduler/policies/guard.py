@@ -16,7 +16,7 @@ from scheduler.arrays import Floats
 from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.criteria import Criterion
 from scheduler.decisions.rounds.policy import Comment, Policy, Reasons, traits
-from scheduler.decisions.state.world import WAIT
+from scheduler.decisions.state.entries import WAIT
 from scheduler.policies.indecision import Idling, ordered
 from scheduler.policies.time_limit import LateError, TimedCall
 from scheduler.policies.wrapped import Wrapped

@@ -19,7 +19,7 @@ from scheduler.decisions.kernel.queue import orders
 from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.criteria import Criterion
 from scheduler.decisions.rounds.scorer import Scorer, ordered
-from scheduler.decisions.state.world import WAIT
+from scheduler.decisions.state.entries import WAIT
 from scheduler.policies.wgc import Wgc
 
 Column = Callable[[Candidates], Floats]

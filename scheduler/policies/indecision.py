@@ -8,7 +8,7 @@ import numpy as np
 
 from scheduler.arrays import Floats
 from scheduler.decisions.rounds.candidates import Candidates
-from scheduler.decisions.state.world import WAIT
+from scheduler.decisions.state.entries import WAIT
 
 
 def ordered(scores: Floats) -> bool:

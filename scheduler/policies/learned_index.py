@@ -28,7 +28,8 @@ from scheduler.decisions.rounds.criteria import Criterion
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.rounds.scorer import Scorer, by_learned_index
-from scheduler.decisions.state.world import WAIT, World
+from scheduler.decisions.state.entries import WAIT
+from scheduler.decisions.state.world import World
 from scheduler.domain.errors import InputError
 from scheduler.policies.heuristics import TextbookHeuristic
 from scheduler.policies.wgc import Wgc, costs_by_wgc

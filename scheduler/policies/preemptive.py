@@ -13,8 +13,8 @@ from scheduler.arrays import Floats
 from scheduler.decisions.preemption.ranking import JobRank, Ranking
 from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.criteria import Criterion
+from scheduler.decisions.state.entries import WAIT
 from scheduler.decisions.state.preemption import JobProgress
-from scheduler.decisions.state.world import WAIT
 from scheduler.domain.errors import InputError
 
 GRAIN_S = 1e-6

@@ -17,7 +17,7 @@ from scheduler.decisions.kernel.choosing import NUMBER, use_scorer
 from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.criteria import Criterion
 from scheduler.decisions.rounds.scorer import Scorer, congestion_priced
-from scheduler.decisions.state.world import WAIT
+from scheduler.decisions.state.entries import WAIT
 from scheduler.policies.constants import Constants, Schedule
 
 PATIENCE = wgc.PATIENCE

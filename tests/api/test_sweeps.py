@@ -41,6 +41,9 @@ def test_a_sweep_is_submitted_once_shown_and_cancelled(world):
         {"work.learning_rate": 0.1},
         {"work.learning_rate": 0.01},
     ]
+    assert [one["curve"] for one in detail["listing"]] == [None, None]
+    told = world.client.get("/v1/sweeps/1?curves=true").json()
+    assert [one["curve"] for one in told["listing"]] == [[], []]
     jobs = world.client.get("/v1/jobs?sweep=1").json()["jobs"]
     assert [(job["id"], job["sweep"], job["index"]) for job in jobs] == [(2, 1, 2), (1, 1, 1)]
     asked = world.client.post("/v1/sweeps/1/cancel", json={"reason": "enough"})

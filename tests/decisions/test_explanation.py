@@ -11,7 +11,7 @@ from scheduler.decisions.rounds.explanation import Cause, wait
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.observer import RIVALS, observer
 from scheduler.decisions.rounds.run import run_round
-from scheduler.decisions.state.world import RunningAttempt
+from scheduler.decisions.state.entries import RunningAttempt
 from scheduler.policies.heuristics import HEURISTICS
 from tests.support.worlds import Patient, option, pool, snapshot, snapshots, table, waiting
 

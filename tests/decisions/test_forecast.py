@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from scheduler.decisions.rounds.forecast import ExpectedStart, forecast
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.run import run_round
-from scheduler.decisions.state.world import RunningAttempt
+from scheduler.decisions.state.entries import RunningAttempt
 from scheduler.policies.heuristics import HEURISTICS
 from tests.support.worlds import (
     Patient,

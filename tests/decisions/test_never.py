@@ -14,8 +14,9 @@ from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.observer import observer
 from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.run import best, run_round
+from scheduler.decisions.state.entries import EstimatedPlacement, Waiting
 from scheduler.decisions.state.plan import Action, Reservation
-from scheduler.decisions.state.world import EstimatedPlacement, Waiting, World
+from scheduler.decisions.state.world import World
 from scheduler.policies.guard import Guard
 from scheduler.policies.heuristics import HEURISTICS
 from tests.support.worlds import after, earliest, held, moment, snapshots, waiting_of

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from scheduler.decisions.kernel.cluster import nodes as planes
 from scheduler.decisions.kernel.columns import BESIDE, LIVE, RESERVED
+from scheduler.decisions.state.entries import RunningAttempt
 from scheduler.decisions.state.node_placement import BEST_FIT, RULES
-from scheduler.decisions.state.world import RunningAttempt, World
+from scheduler.decisions.state.world import World
 from tests.support.worlds import MEMORY, earliest, held, pool, pools_, running_
 
 

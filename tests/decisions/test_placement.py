@@ -3,8 +3,9 @@
 import pytest
 
 from scheduler.decisions.kernel.cluster.node_choice import lost_devices
+from scheduler.decisions.state.entries import RunningAttempt
 from scheduler.decisions.state.node_placement import BEST_FIT, DOT_PRODUCT, FGD, RULES, rule
-from scheduler.decisions.state.world import RunningAttempt, World
+from scheduler.decisions.state.world import World
 from scheduler.domain.errors import InputError
 from tests.support.worlds import pool
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from scheduler.decisions.kernel.columns import ORIGIN, ROWS_USED, SHAPES_USED, WAITS
 from scheduler.decisions.rounds.candidates import open_rows
-from scheduler.decisions.state.world import RunningAttempt, Shape, World
+from scheduler.decisions.state.entries import RunningAttempt, Shape
+from scheduler.decisions.state.world import World
 from tests.support.worlds import option, pool, waiting, waiting_of
 
 POOLS = (pool("cpu", 4), pool("gpu", 2, memory_per_node=5000))

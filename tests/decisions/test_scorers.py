@@ -15,7 +15,8 @@ from scheduler.decisions.rounds.observer import observer
 from scheduler.decisions.rounds.policy import Policy, traits
 from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.run import decide
-from scheduler.decisions.state.world import RunningAttempt, World
+from scheduler.decisions.state.entries import RunningAttempt
+from scheduler.decisions.state.world import World
 from scheduler.policies.constants import Constants, Schedule
 from scheduler.policies.guard import Guard
 from scheduler.policies.heuristics import HEURISTICS

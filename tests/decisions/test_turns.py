@@ -7,6 +7,7 @@ import pytest
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.run import decide, run_round
+from scheduler.decisions.state.entries import EstimatedPlacement, RunningAttempt, Waiting
 from scheduler.decisions.state.preemption import (
     JobProgress,
     PreemptionMode,
@@ -15,12 +16,7 @@ from scheduler.decisions.state.preemption import (
 )
 from scheduler.decisions.state.snapshot import Snapshot
 from scheduler.decisions.state.usage import Allowance, ProjectUsage, SharingRules
-from scheduler.decisions.state.world import (
-    EstimatedPlacement,
-    RunningAttempt,
-    Waiting,
-    World,
-)
+from scheduler.decisions.state.world import World
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.policies import lookup

@@ -14,7 +14,7 @@ from scheduler.decisions.rounds.observer import PLACES, observer
 from scheduler.decisions.rounds.policy import traits
 from scheduler.decisions.rounds.run import run_round
 from scheduler.decisions.rounds.words import PlaceFigures, beside, both, merits
-from scheduler.decisions.state.world import RunningAttempt
+from scheduler.decisions.state.entries import RunningAttempt
 from scheduler.policies.guard import Guard
 from scheduler.policies.lookup import named, names
 from tests.support.worlds import Patient, option, pool, snapshot, snapshots, waiting

@@ -15,8 +15,8 @@ from scheduler.decisions.rounds.observer import observer
 from scheduler.decisions.rounds.policy import mode_of
 from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.run import run_round
+from scheduler.decisions.state.entries import RunningAttempt
 from scheduler.decisions.state.plan import Action
-from scheduler.decisions.state.world import RunningAttempt
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.policies.guard import Fault, Guard

@@ -8,7 +8,7 @@ import pytest
 from scheduler.decisions.kernel.queue.orders import LAST
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.run import run_round
-from scheduler.decisions.state.world import RunningAttempt
+from scheduler.decisions.state.entries import RunningAttempt
 from scheduler.policies.heuristics import HEURISTICS
 from tests.support.worlds import option, pool, snapshot, table, waiting
 

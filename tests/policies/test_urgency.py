@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from agents.registry.registry import offer
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.run import run_round
+from scheduler.decisions.state.entries import WAIT, RunningAttempt
 from scheduler.decisions.state.plan import Action
-from scheduler.decisions.state.world import WAIT, RunningAttempt
 from scheduler.policies import lookup, schedules
 from scheduler.policies.guard import Guard
 from tests.support.worlds import option, options_, pool, pools_, running_, snapshot, waiting

@@ -7,7 +7,7 @@ from hypothesis import given
 from scheduler.decisions.kernel.wgc import PATIENCE
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.run import run_round
-from scheduler.decisions.state.world import RunningAttempt
+from scheduler.decisions.state.entries import RunningAttempt
 from scheduler.policies.constants import Constants, Schedule
 from scheduler.policies.wgc import Wgc
 from tests.support.worlds import option, pool, snapshot, snapshots, table, waiting

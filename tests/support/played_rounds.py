@@ -12,8 +12,9 @@ import numpy as np
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.run import decide
+from scheduler.decisions.state.entries import EstimatedPlacement, RunningAttempt
 from scheduler.decisions.state.node_placement import RULES
-from scheduler.decisions.state.world import EstimatedPlacement, RunningAttempt, World
+from scheduler.decisions.state.world import World
 from scheduler.policies.heuristics import HEURISTICS
 from scheduler.policies.lookup import named
 from tests.support.worlds import pool, waiting

@@ -5,13 +5,14 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import strategies as st
 
+from scheduler.decisions.state.entries import EstimatedPlacement, RunningAttempt, Waiting
 from scheduler.decisions.state.preemption import (
     JobProgress,
     PreemptionMode,
     PreemptionRules,
     RunningJob,
 )
-from scheduler.decisions.state.world import EstimatedPlacement, RunningAttempt, Waiting, World
+from scheduler.decisions.state.world import World
 from tests.support.worlds import options_, pool, snapshot, waiting
 
 

@@ -10,9 +10,10 @@ from scheduler.decisions.kernel.columns import NOW, ORIGIN
 from scheduler.decisions.rounds.candidates import Candidates, open_rows
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.round import Round
+from scheduler.decisions.state.entries import EstimatedPlacement, RunningAttempt, Waiting
 from scheduler.decisions.state.plan import Reservation
 from scheduler.decisions.state.snapshot import Snapshot
-from scheduler.decisions.state.world import EstimatedPlacement, RunningAttempt, Waiting, World
+from scheduler.decisions.state.world import World
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 

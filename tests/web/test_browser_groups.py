@@ -59,6 +59,8 @@ def test_a_sweep_shows_its_trials_best_first_with_curves(visit: Visit, world: Wo
         epochs(world, job, *values)
         world.finish(job)
     sweep(world, lambda found: found["final"])
+    (best, *_) = world.client.get("/v1/sweeps/1?curves=true").json()["listing"]
+    assert best["curve"] == [[1, 0.5], [2, 0.8], [3, 0.9]]
     visit.sign_in(world.token)
     page = visit.page
     page.get_by_role("link", name="Sweeps").click()

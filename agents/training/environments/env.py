@@ -37,7 +37,7 @@ from scheduler.decisions.kernel.columns import MAY_WAIT, SHOWN, TABLE_ROWS
 from scheduler.decisions.kernel.queue.features import TOP
 from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.policy import Policy
-from scheduler.decisions.state.world import WAIT
+from scheduler.decisions.state.entries import WAIT
 from scheduler.domain.errors import InputError
 from scheduler.policies.lookup import named
 

@@ -173,7 +173,7 @@ class SweepIn(BaseModel):
         PrunerIn, BeforeValidator(_named, json_schema_input_type=PrunerKind | PrunerIn)
     ] = Field(
         PrunerIn(kind=PrunerKind.NONE),
-        description="Which trials are stopped: `none`, `median`, `asha`, or one with its numbers.",
+        description="Which trials are stopped: `none`, `median`, `asha`, or a table of these.",
         examples=["median", {"kind": "asha", "min_epochs": 2}],
     )
     seed: int = Field(0, ge=0, lt=2**32, description="Of the draws; equal ones draw alike.")

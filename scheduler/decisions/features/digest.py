@@ -13,7 +13,8 @@ from scheduler.decisions.kernel.learned.job_features import CLUSTER_COLUMNS, JOB
 from scheduler.decisions.kernel.queue.features import GAIN, TOP
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.round import Round
-from scheduler.decisions.state.world import EstimatedPlacement, RunningAttempt, Waiting, World
+from scheduler.decisions.state.entries import EstimatedPlacement, RunningAttempt, Waiting
+from scheduler.decisions.state.world import World
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 

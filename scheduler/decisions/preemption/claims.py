@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from scheduler.decisions.preemption.trial import fit, hold, placement
+from scheduler.decisions.state.entries import EstimatedPlacement, Nodes, RunningAttempt
 from scheduler.decisions.state.plan import Placement, Reservation
 from scheduler.decisions.state.snapshot import Snapshot
 from scheduler.decisions.state.waiting_jobs import waiting_jobs
-from scheduler.decisions.state.world import EstimatedPlacement, Nodes, RunningAttempt, World
+from scheduler.decisions.state.world import World
 
 HOLDER = -(10**12)
 """Devices that are kept free are held by attempts with numbers below this one."""

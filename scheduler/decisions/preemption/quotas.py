@@ -8,7 +8,8 @@ import numpy as np
 
 from scheduler.decisions.kernel.columns import LIMITED, NO_PROJECT
 from scheduler.decisions.preemption.ranking import RankedAttempt, RankedQueue
-from scheduler.decisions.state.world import EstimatedPlacement, RunningAttempt, World
+from scheduler.decisions.state.entries import EstimatedPlacement, RunningAttempt
+from scheduler.decisions.state.world import World
 
 
 class SeatQuotas:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from math import inf
 from typing import NamedTuple
 
+from scheduler.decisions.state.entries import EstimatedPlacement, RunningAttempt, Waiting
 from scheduler.decisions.state.preemption import JobProgress, RunningJob
-from scheduler.decisions.state.world import EstimatedPlacement, RunningAttempt, Waiting
 
 
 class JobRank(NamedTuple):

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from scheduler.decisions.preemption.obstacles import Obstacle, ObstacleKind
+from scheduler.decisions.state.entries import Waiting
 from scheduler.decisions.state.preemption import (
     Preemption,
     PreemptionReason,
     PreemptionRules,
     RunningJob,
 )
-from scheduler.decisions.state.world import Waiting
 from scheduler.domain.jobs import MIDDLE_PRIORITY
 
 FAR_S = 365 * 86400.0

@@ -25,8 +25,9 @@ from scheduler.decisions.preemption.ranking import (
 from scheduler.decisions.preemption.rules import as_urgent, gained_s, unstoppable, unworthy
 from scheduler.decisions.preemption.trial import end_of, fit, full, hold, soonest_end
 from scheduler.decisions.preemption.turns import in_turns
+from scheduler.decisions.state.entries import EstimatedPlacement, Nodes, Waiting
 from scheduler.decisions.state.preemption import PreemptionReason, PreemptionRules, RunningJob
-from scheduler.decisions.state.world import EstimatedPlacement, Nodes, Waiting, World
+from scheduler.decisions.state.world import World
 
 TRIES = 64
 """Waiting jobs per round for which victims are looked for; those behind wait for another round."""

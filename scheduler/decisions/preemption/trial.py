@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from math import inf
 
+from scheduler.decisions.state.entries import EstimatedPlacement, Nodes, RunningAttempt, Waiting
 from scheduler.decisions.state.plan import Action, Placement
-from scheduler.decisions.state.world import (
-    EstimatedPlacement,
-    Nodes,
-    RunningAttempt,
-    Waiting,
-    World,
-)
+from scheduler.decisions.state.world import World
 
 
 def fit(world: World, option: EstimatedPlacement) -> Nodes | None:

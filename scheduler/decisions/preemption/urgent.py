@@ -25,6 +25,7 @@ from scheduler.decisions.preemption.rules import (
     unworthy,
 )
 from scheduler.decisions.preemption.trial import end_of, fit, hold, placement, soonest_end
+from scheduler.decisions.state.entries import EstimatedPlacement, Nodes, RunningAttempt, Waiting
 from scheduler.decisions.state.plan import Plan, Reservation
 from scheduler.decisions.state.preemption import (
     PreemptionMode,
@@ -33,13 +34,7 @@ from scheduler.decisions.state.preemption import (
     RunningJob,
 )
 from scheduler.decisions.state.waiting_jobs import waiting_jobs
-from scheduler.decisions.state.world import (
-    EstimatedPlacement,
-    Nodes,
-    RunningAttempt,
-    Waiting,
-    World,
-)
+from scheduler.decisions.state.world import World
 
 TRIES = 64
 """Waiting jobs per round for which victims are looked for, the most urgent first."""

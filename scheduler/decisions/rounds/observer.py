@@ -19,8 +19,8 @@ from scheduler.decisions.rounds.criteria import Criterion, QueueFigures, told_by
 from scheduler.decisions.rounds.policy import Policy, Traits, traits
 from scheduler.decisions.rounds.run import Observer
 from scheduler.decisions.rounds.words import PlaceFigures
+from scheduler.decisions.state.entries import WAIT
 from scheduler.decisions.state.plan import Action
-from scheduler.decisions.state.world import WAIT
 from scheduler.domain.records import Decision, Row
 from scheduler.domain.units import duration
 

@@ -18,10 +18,11 @@ from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy, traits
 from scheduler.decisions.rounds.round import Round
+from scheduler.decisions.state.entries import WAIT
 from scheduler.decisions.state.plan import Action, Plan
 from scheduler.decisions.state.preemption import OFF, PreemptionRules, RunningJob
 from scheduler.decisions.state.snapshot import Snapshot
-from scheduler.decisions.state.world import WAIT, World
+from scheduler.decisions.state.world import World
 from scheduler.domain.records import Decision
 
 Observer = Callable[[Candidates, Floats, int, Action], Decision]

@@ -12,7 +12,8 @@ import numpy as np
 from scheduler.arrays import Floats, Ints
 from scheduler.compilation.columns import Floats2D
 from scheduler.decisions.kernel.columns import GONE, SLOTS_USED
-from scheduler.decisions.state.world import Shape, World
+from scheduler.decisions.state.entries import Shape
+from scheduler.decisions.state.world import World
 
 SPAN = 16
 """JobArrivals by which a stretch of time is called busy or quiet."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import inf
 
+from scheduler.decisions.state.entries import Nodes
 from scheduler.decisions.state.preemption import Preemption
-from scheduler.decisions.state.world import Nodes
 from scheduler.domain.records import Decision
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from scheduler.decisions.state.world import Waiting
+from scheduler.decisions.state.entries import Waiting
 from scheduler.domain.errors import InputError
 
 

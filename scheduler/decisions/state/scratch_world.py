@@ -17,7 +17,8 @@ from scheduler.decisions.kernel.columns import (
     TOTALLED,
 )
 from scheduler.decisions.state.allocation import GROUP_OF, NAMES
-from scheduler.decisions.state.world import Shape, World
+from scheduler.decisions.state.entries import Shape
+from scheduler.decisions.state.world import World
 
 
 class ScratchWorld:

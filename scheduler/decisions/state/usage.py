@@ -17,7 +17,8 @@ import numpy as np
 from scheduler.arrays import Floats, Ints
 from scheduler.decisions.kernel.columns import LIMITED, NO_PROJECT, PROJECTS_USED, SHARED
 from scheduler.decisions.kernel.rules.turns import AHEAD_S
-from scheduler.decisions.state.world import UNLIMITED, World
+from scheduler.decisions.state.entries import UNLIMITED
+from scheduler.decisions.state.world import World
 
 WEEK_S = 7 * 86_400.0
 

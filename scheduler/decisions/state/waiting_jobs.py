@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scheduler.decisions.kernel.columns import GONE, SLOTS_USED
-from scheduler.decisions.state.world import EstimatedPlacement, Waiting, World
+from scheduler.decisions.state.entries import EstimatedPlacement, Waiting
+from scheduler.decisions.state.world import World
 
 
 def waiting_jobs(world: World) -> list[Waiting]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from scheduler.decisions.state.entries import Waiting
 from scheduler.decisions.state.plan import Placement
 from scheduler.decisions.state.preemption import JobProgress
-from scheduler.decisions.state.world import Waiting, World
+from scheduler.decisions.state.world import World
 from scheduler.domain.errors import InfeasibleError
 from scheduler.domain.jobs import Estimate, Job, JobSpec
 from scheduler.domain.lifecycle import JobState

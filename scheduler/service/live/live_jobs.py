@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import inf
 
+from scheduler.decisions.state.entries import Nodes
 from scheduler.decisions.state.plan import Placement, Plan, Reservation
 from scheduler.decisions.state.preemption import RunningJob
 from scheduler.decisions.state.snapshot import Snapshot
-from scheduler.decisions.state.world import Nodes, World
+from scheduler.decisions.state.world import World
 from scheduler.domain.errors import InfeasibleError, StateError
 from scheduler.domain.events import Transition
 from scheduler.domain.jobs import Attempt, Estimate, Job, JobSpec

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scheduler.decisions.state.world import EstimatedPlacement
+from scheduler.decisions.state.entries import EstimatedPlacement
 from scheduler.domain.jobs import JobSpec
 from scheduler.domain.pools import Pool
 from scheduler.domain.units import money

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from scheduler.decisions.state.entries import RunningAttempt, Waiting
 from scheduler.decisions.state.preemption import JobProgress, RunningJob
-from scheduler.decisions.state.world import RunningAttempt, Waiting
 from scheduler.domain.jobs import Attempt, Job
 from scheduler.domain.lifecycle import JobState
 from scheduler.domain.pools import Pool

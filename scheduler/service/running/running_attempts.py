@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from scheduler.decisions.state.world import Nodes, RunningAttempt
+from scheduler.decisions.state.entries import Nodes, RunningAttempt
 from scheduler.domain.jobs import Attempt
 from scheduler.domain.pools import Pool
 

@@ -121,6 +121,16 @@ def test_a_verdict_survives_json():
     assert ReplayVerdict.of(json.loads(json.dumps(values))) == verdict
 
 
+def test_a_verdict_has_latency_and_cost_and_older_ones_are_still_read():
+    verdict = evaluate(question(nominee="wgc", rival="wgc", limit_s=0.0), None)
+    assert verdict.nominee_latency_s == verdict.rival_latency_s > 0
+    assert verdict.nominee_dollars == verdict.rival_dollars > 0
+    values = {name: getattr(verdict, name) for name in verdict.__slots__}
+    for name in ("nominee_latency_s", "nominee_dollars", "rival_latency_s", "rival_dollars"):
+        del values[name]
+    assert ReplayVerdict.of(values).rival_dollars is None
+
+
 @pytest.fixture
 def history():
     """60 jobs that ran for 100 s each on one CPU, half a minute apart."""

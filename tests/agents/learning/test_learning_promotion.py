@@ -66,6 +66,13 @@ def test_a_trial_is_paired_and_counts_every_preference_alike():
     assert set(found.regime) == {"utilisation", "queue_mean", "queue_max", "waiting"}
     assert [one.score for one in found.duels[1:]] == sorted(one.score for one in found.duels[1:])
     assert json.loads(json.dumps(found.plain()))["passed"] == found.passed
+    points = {(one.policy, one.preference): one for one in found.trade_offs}
+    assert len(points) == len(plan.policies) * len(plan.preferences)
+    # The cheapest placement is the same at every preference, and no other costs less.
+    cheapest = [one.cost for one in found.trade_offs if one.policy == "cheapest"]
+    assert set(cheapest) == {min(one.cost for one in found.trade_offs)}
+    assert points["fastest", 0.5].latency > 0
+    assert not found.relative
 
 
 def test_what_cannot_be_judged_is_refused():

@@ -31,7 +31,7 @@ from envs.gym.episodes import scales_of
 from envs.scenarios import Split
 from envs.scenarios import load as scenario
 from scheduler.decisions.features.encoder import size
-from scheduler.decisions.state.world import WAIT
+from scheduler.decisions.state.entries import WAIT
 from scheduler.domain.errors import InputError, StateError
 from scheduler.policies.lookup import named
 from tests.support.learning_world import TINY, mixed_cloud, scorer

@@ -17,7 +17,7 @@ from scheduler.decisions.features.encoder import WaitingRule
 from scheduler.decisions.kernel.columns import RUNNING
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.run import decide, run_round
-from scheduler.decisions.state.world import RunningAttempt
+from scheduler.decisions.state.entries import RunningAttempt
 from scheduler.domain.errors import InputError
 from scheduler.policies.guard import Guard
 from scheduler.policies.lookup import named

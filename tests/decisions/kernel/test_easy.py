@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scheduler.decisions.rounds.forecast import forecast
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.run import run_round
-from scheduler.decisions.state.world import RunningAttempt
+from scheduler.decisions.state.entries import RunningAttempt
 from scheduler.policies.heuristics import HEURISTICS
 from tests.support.worlds import option, pool, snapshot, waiting
 

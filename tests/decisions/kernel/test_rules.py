@@ -7,8 +7,8 @@ from scheduler.decisions.kernel.columns import IN_TIME, SHAPES_USED
 from scheduler.decisions.kernel.rules.allowed import refresh_rules
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.round import Round
+from scheduler.decisions.state.entries import RunningAttempt
 from scheduler.decisions.state.plan import Action
-from scheduler.decisions.state.world import RunningAttempt
 from tests.support.worlds import option, pool, snapshot, snapshots, waiting
 
 

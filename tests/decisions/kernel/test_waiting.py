@@ -10,7 +10,7 @@ from scheduler.decisions.features.encoder import WaitingRule, encode, may_wait
 from scheduler.decisions.kernel.queue.positions import IS_WAIT
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.round import Round
-from scheduler.decisions.state.world import RunningAttempt
+from scheduler.decisions.state.entries import RunningAttempt
 from tests.support.worlds import option, pool, snapshot, waiting
 
 BUSY = RunningAttempt(500.0, 9, 0, ((0, 1),))

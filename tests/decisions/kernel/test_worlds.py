@@ -28,10 +28,11 @@ from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.observer import observer
 from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.run import decide, run_round
+from scheduler.decisions.state.entries import RunningAttempt
 from scheduler.decisions.state.node_placement import FGD
 from scheduler.decisions.state.plan import Action
 from scheduler.decisions.state.snapshot import Snapshot
-from scheduler.decisions.state.world import RunningAttempt, World
+from scheduler.decisions.state.world import World
 from scheduler.policies.heuristics import HEURISTICS
 from scheduler.policies.wgc import Wgc
 from tests.support.worlds import option, pool, snapshot, snapshots, waiting, waiting_of

@@ -21,8 +21,8 @@ from scheduler.decisions.search.arrivals import ArrivalHistory, ArrivedJob, Late
 from scheduler.decisions.search.playouts import Playouts
 from scheduler.decisions.search.result import best_of
 from scheduler.decisions.search.settings import PlayoutObjective, SearchSettings
+from scheduler.decisions.state.entries import Shape
 from scheduler.decisions.state.plan import Action
-from scheduler.decisions.state.world import Shape
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.policies.lookup import named

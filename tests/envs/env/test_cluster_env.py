@@ -18,7 +18,7 @@ from scheduler.decisions.features.encoder import encode, unflatten
 from scheduler.decisions.kernel.queue.features import TOP
 from scheduler.decisions.rounds.candidates import Candidates, open_rows
 from scheduler.decisions.rounds.modes import Mode
-from scheduler.decisions.state.world import WAIT
+from scheduler.decisions.state.entries import WAIT
 from scheduler.domain.errors import InputError, MissingError
 from scheduler.policies import lookup
 from scheduler.policies.heuristics import HEURISTICS

@@ -15,7 +15,7 @@ from scheduler.decisions.kernel.queue.features import GAIN, TOP
 from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.round import Round
-from scheduler.decisions.state.world import RunningAttempt
+from scheduler.decisions.state.entries import RunningAttempt
 from tests.support.worlds import option, pool, snapshot, snapshots, table, waiting
 
 NAMES = [column.name for column in ROW_COLUMNS]

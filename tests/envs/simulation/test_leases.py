@@ -14,8 +14,9 @@ from envs.simulator.simulation import Simulation
 from envs.workloads.base import Arrival, WorkloadRun
 from envs.workloads.runtime_estimates import Requested
 from scheduler.decisions.rounds.modes import Mode
+from scheduler.decisions.state.entries import EstimatedPlacement
 from scheduler.decisions.state.preemption import PreemptionRules
-from scheduler.decisions.state.world import EstimatedPlacement, World
+from scheduler.decisions.state.world import World
 from tests.support.simulated import job, pool, simulation, spec, specs, workloads
 
 FAST, SLOW = 0, 1

@@ -86,7 +86,9 @@ function Drawing({ lanes, blocks, span, width, tell }) {
   const next = Math.min(...blocks.filter((block) => block.kind === "planned").map((block) => block.start - here));
   const last = Math.max(span / 6, ...blocks.map((block) => block.end - here));
   const ahead = Math.max(Math.min(span, last), isFinite(next) ? Math.min(4 * span, next * 1.2) : 0);
-  const [from, to] = [here - span * 0.6, here + ahead];
+  // As far back as anything began, too.
+  const began = Math.max(span / 20, ...blocks.map((block) => here - block.start));
+  const [from, to] = [here - Math.min(span * 0.6, began * 1.05), here + ahead];
   const x = (moment) => left + ((moment - from) / (to - from)) * (width - left - 4);
   const height = HEAD + lanes.length * LANE + 4;
   const seen = blocks.filter((block) => block.end >= from && block.start <= to && block.rows.length);

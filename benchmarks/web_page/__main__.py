@@ -55,7 +55,7 @@ TITLES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Phase:
+class PagesPhase:
     """Decisions and requests of the service while some pages were open."""
 
     name: str
@@ -95,14 +95,14 @@ class Counts:
         )
 
 
-def phase(name: str, spans: Sequence[tuple[Counts, Counts]]) -> Phase:
+def phase(name: str, spans: Sequence[tuple[Counts, Counts]]) -> PagesPhase:
     """The figures of all spans of one kind together."""
     buckets: dict[float, float] = defaultdict(float)
     for first, last in spans:
         for bound, value in last.buckets.items():
             buckets[bound] += value - first.buckets[bound]
     seconds = sum(last.at - first.at for first, last in spans)
-    return Phase(
+    return PagesPhase(
         name,
         max(buckets.values()),
         1e3 * quantile(buckets, 0.5),
@@ -248,7 +248,7 @@ def main() -> None:
     ):
         found = measured(client, options.jobs, options.pages, options.seconds, options.rounds)
     if options.json is not None:
-        write_json(options.json, found)
+        write_json(found, options.json)
         return
     print(f"{found['jobs']:,} jobs; the first row is there after {found['first_row_s']:.1f} s")
     print(f"{found['pages']} pages            decisions  p50 (ms)  p99 (ms)  requests per s")
