@@ -26,11 +26,12 @@ SHORTEST_S = 1e-9
 class Themis:
     """Finish-time fairness: a scheduler with leases.
 
-    ρ = T_shared / T_ideal (section 3). T_shared is the time from a job's submission to its end with
-    what it is offered; T_ideal is its least runtime × the mean number of jobs in the system since
-    then. Whenever devices are free, because a job ended or a lease did, they are offered to the
-    share 1 − f of the asking jobs with the greatest ρ. Who gets what is the partial allocation of
-    section 4: the winners maximise the product of the valuations 1/ρ. The others get what is left.
+    ρ = T_shared / T_ideal (section 3.2). T_shared is the time from a job's submission to its end
+    with what it is offered; T_ideal is its least runtime × the mean number of jobs in the system
+    since then. Whenever devices are free, because a job ended or a lease did, they are offered to
+    the share 1 − f of the asking jobs with the greatest ρ. Who gets what is the partial allocation
+    of section 3.3: the winners maximise the product of the valuations 1/ρ. The others get what is
+    left.
 
     Simplified: an application is one job, so nobody bids for a part of its devices. Jobs cannot
     lie about their estimates, so there are no hidden payments, whose purpose is to make lying
