@@ -33,7 +33,8 @@ class RowReader(nn.Module):
     def forward(self, rows: Tensor) -> Tensor:
         """Rows (N, 8, 8) → logits (N, 10)."""
         states, _ = self.lstm(rows)
-        return self.head(states[:, -1])
+        logits: Tensor = self.head(states[:, -1])
+        return logits
 
 
 def data() -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -63,12 +64,13 @@ def main() -> None:
 
     for epoch in range(first, options.epochs):
         order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(epoch))
-        batches = order.split(options.batch_size)
+        size = options.batch_size
+        batches = [order[at : at + size] for at in range(0, len(order), size)]
         total = 0.0
         for step, batch in enumerate(batches, 1):
             loss = nn.functional.cross_entropy(network(images[batch]), labels[batch])
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             total += loss.item() * len(batch)
             report(epoch=epoch, epochs=options.epochs, step=step, steps=len(batches))
@@ -95,7 +97,7 @@ def wait(seconds: float) -> None:
 def measure(network: nn.Module, images: Tensor, labels: Tensor) -> float:
     """The share of the images that it reads right."""
     with torch.no_grad():
-        return (network(images).argmax(1) == labels).float().mean().item()
+        return float((network(images).argmax(1) == labels).float().mean())
 
 
 def resume(network: nn.Module, optimizer: torch.optim.Optimizer) -> int:

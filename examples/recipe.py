@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from rich.table import Table
 
-    from api.schemas import TrialOut
+    from api.schemas.groups.sweep_answers import TrialOut
 
 TIMEOUT_S = 3600.0
 AUGMENTATION = {"rotation": 10.0, "scale": 0.1}
