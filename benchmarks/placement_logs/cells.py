@@ -28,8 +28,10 @@ SCENARIOS = (
     "smart-home",
     stress.NAME,
 )
+SOLVED = frozenset({"gavel", "themis"})
+"""Which of several best solutions of their programs is found depends on the solver's version."""
 POLICIES = (
-    *sorted(catalogue.names()),
+    *sorted(set(catalogue.names()) - SOLVED),
     *(f"wgc:{name}" for name in schedules.names()),
     *(f"sjf@{rule}" for rule in RULES),
     "learned:fulcrum",
