@@ -242,13 +242,14 @@ def draw(
     left.set(title="Sweep: ×: stopped, orange: best", xlabel="epoch", ylabel="validation accuracy")
     names = [one.name if "vote" not in one.name else "vote of three" for one in tested]
     for at, measure in enumerate(MEASURES):
-        places = [row + (at - 1.5) * 0.2 for row in range(len(names))]
+        places = [row + (at - 1.5) * 0.15 for row in range(len(names))]
         values = [one.result["metrics"][measure] for one in tested]
-        middle.barh(places, values, height=0.18, label=measure)
+        middle.plot(values, places, "osD^"[at], label=measure)
     least = min(one.result["metrics"][name] for one in tested for name in MEASURES)
-    middle.set(title="Test", xlim=(max(0.0, least - 0.1), 1.0), yticks=range(len(names)))
+    middle.set(title="Test", xlim=(max(0.0, least - 0.02), 1.0), yticks=range(len(names)))
     middle.set_yticklabels(names)
     middle.invert_yaxis()
+    middle.grid(axis="x", alpha=0.3)
     middle.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=4, frameon=False)
     _confusion(right, tested[-1].result)
     figure.savefig(path, dpi=130)

@@ -258,6 +258,7 @@ def test_a_base_that_has_no_index_to_correct_is_refused(base):
         replace(CMAES, base=base).check_policies()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("config", "more"), [(SEARCH, 360), (CMAES, 8640)])
 def test_more_steps_may_be_asked_of_a_run(config, more, tmp_path):
     config = replace(config, validate_every=1)

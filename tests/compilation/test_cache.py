@@ -94,6 +94,7 @@ def test_the_user_keeps_what_a_read_only_folder_lacks(read_only: Path, tmp_path:
     assert (first["before"], second["before"]) == ("cold", "warm")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not can_bind(), reason="root may write everywhere, and setpriv is missing")
 def test_without_any_folder_it_compiles_at_every_start_and_says_so(read_only: Path) -> None:
     lock(read_only)
@@ -113,6 +114,7 @@ def test_a_cache_folder_can_be_chosen(tmp_path: Path) -> None:
     assert not list(package.rglob("*.nbi"))
 
 
+@pytest.mark.slow
 def test_other_cpus_have_their_own_code_beside(tmp_path: Path) -> None:
     write(tmp_path)
     run(tmp_path)
@@ -189,6 +191,7 @@ print(json.dumps({"state": warmup.report().state}))
 """
 
 
+@pytest.mark.slow
 def test_the_warm_up_deletes_what_no_function_reads(tmp_path: Path) -> None:
     package = write(tmp_path)
     folder = package / "__pycache__"

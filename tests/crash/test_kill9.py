@@ -63,6 +63,7 @@ def test_killed_between_commit_and_launch(place: Place, taken: bool) -> None:
     assert [place.store.job(job).attempts for job in range(1, 10)] == [1] * 9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("taken", [False, True], ids=["before", "after"])
 def test_killed_while_an_attempt_is_preempted(place: Place, taken: bool) -> None:
     """Before the attempt was asked to stop, or after it was; it is asked, and goes on later."""

@@ -41,6 +41,7 @@ def writers(url: str, pid: int) -> tuple[int, int]:
     return last, first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("taken", [False, True], ids=["before", "after"])
 def test_stopped_between_commit_and_launch_and_continued_later(place: Place, taken: bool) -> None:
     """The worst moment: both services want to launch the same attempt."""

@@ -51,6 +51,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
     service.stop()
 
 
+@pytest.mark.slow
 def test_a_displaced_training_ends_with_the_same_bits(service: Service) -> None:
     displaced = submit(service, LONG, priority=10)
     log = service.folders.attempt(displaced, 1) / "log.txt"

@@ -156,6 +156,7 @@ def test_a_lost_rank_ends_the_others_with_its_reason(
     assert survivor.result.get("retriable", True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("work", [PLAIN, NORMALISED])
 def test_a_stopped_attempt_goes_on_with_the_same_bits_on_as_many_nodes(
     work: dict[str, Any], nursery: Nursery, tmp_path: Path

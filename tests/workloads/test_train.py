@@ -158,6 +158,7 @@ def test_early_stopping_keeps_the_best_epoch(nursery: Nursery, tmp_path: Path) -
 BATCHES_OF_8 = WITH_DROPOUT | {"batch_size": 8, "epochs": 2}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("work", "stops"),
     [

@@ -92,6 +92,7 @@ def test_the_very_large_cluster_is_part_of_the_object_if_asked_for(tiny, tmp_pat
     assert found["million"]["10000"]["fcfs"].keys() == {"seconds", "memory_gib"}
 
 
+@pytest.mark.slow
 def test_replays_give_jobs_per_second_and_seconds(tiny, monkeypatch):
     folder = trace("swf/KTH-SP2.swf.gz").parent
     kth = [each for each in simulation.REPLAYS if each[0] == simulation.KTH_EASY[0]]

@@ -90,6 +90,7 @@ def test_a_failing_policy_is_reported_and_the_rest_goes_on(deadly):
     assert not found.of("tiny", "buggy", None)
 
 
+@pytest.mark.slow
 def test_a_dying_process_takes_only_its_own_cell_along(deadly):
     wanted = plan(("fcfs", "deadly", "sjf"), seeds=(0, 1))
     runs = compare(wanted, workers=2)

@@ -70,6 +70,7 @@ def killed(monkeypatch, stage):
     monkeypatch.setattr("api.cli.views.training_progress.TrainingBar.tell", tell)
 
 
+@pytest.mark.slow
 def test_a_training_goes_on_and_may_be_prolonged(train, tmp_path, monkeypatch):
     run = tmp_path / "run"
     with monkeypatch.context() as patch:

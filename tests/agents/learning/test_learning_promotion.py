@@ -132,6 +132,7 @@ def test_from_import_to_promotion(fulcrum, tmp_path):
     fulcrum("promote", "theirs", "-s", "tiny.toml", "--workloads", "6", "--workers", "1", code=4)
 
 
+@pytest.mark.slow
 def test_policies_are_compared_by_name(fulcrum, tmp_path):
     saved(tmp_path / "best")
     fulcrum("import", "best", "--as", "ours")

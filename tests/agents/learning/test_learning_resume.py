@@ -76,6 +76,7 @@ def test_what_was_kept_last_is_known_to_who_goes_on(tmp_path, monkeypatch):
     assert load(run / BEST).manifest.evaluation["policy"]["mean"] == 0.5
 
 
+@pytest.mark.slow
 def test_a_training_that_was_killed_in_its_lessons_takes_over_what_was_finished(
     tmp_path, monkeypatch
 ):

@@ -78,6 +78,7 @@ def test_the_same_seed_gives_the_same_weights(trained, tmp_path):
     assert [point["raw"] for point in first.curve] == [point["raw"] for point in again.curve]
 
 
+@pytest.mark.slow
 def test_several_processes_train_as_one_does(tmp_path):
     config = replace(TINY, dagger_steps=30)
     train(config, tmp_path / "alone")

@@ -66,6 +66,7 @@ def test_a_search_leaves_the_same_artifact_as_ppo(trained):
     assert np.isfinite(artifact.network().scores(values)).all()
 
 
+@pytest.mark.slow
 def test_equal_seeds_give_equal_weights(trained, tmp_path):
     again = train(ARS, tmp_path / "again")
     assert [point["raw"] for point in again.curve] == [

@@ -151,6 +151,7 @@ def test_a_scheduler_sees_estimates_and_what_is_left_by_them():
     assert left == {10.0}
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.data(), st.sampled_from([Gavel, Themis]), st.sampled_from([3.0, 40.0]))
 def test_every_job_ends_whatever_the_leases_are(data, make, lease_s):
