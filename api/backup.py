@@ -142,6 +142,18 @@ def _database(settings: Settings) -> Path:
     return Path(str(url.database)).absolute()
 
 
+def _extract(tar: tarfile.TarFile, folder: Path, members: list[tarfile.TarInfo]) -> None:
+    """Extract files and folders; raises `TarError`, `ValueError` for any that lead elsewhere."""
+    if hasattr(tarfile, "data_filter"):
+        tar.extractall(folder, members, filter="data")
+        return
+    for one in members:  # Python before 3.11.4 has no filters
+        inside = (folder / one.name).resolve().is_relative_to(folder.resolve())
+        if not (inside and (one.isreg() or one.isdir())):
+            raise ValueError(f"{one.name} leads out of the folder")
+    tar.extractall(folder, members)
+
+
 def _unpack(backup: Path, folder: Path) -> str:
     """Unpack what a backup may hold; when it was made."""
     legal = {"file": "a file that `fulcrum backup` made"}
@@ -149,7 +161,7 @@ def _unpack(backup: Path, folder: Path) -> str:
         with tarfile.open(backup) as tar:
             known = (MANIFEST, DATABASE_FILE, TOKENS_FILE, POLICIES)
             members = [one for one in tar if one.name.partition("/")[0] in known]
-            tar.extractall(folder, members, filter="data")
+            _extract(tar, folder, members)
         about = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         form, made_at = int(about["format"]), str(about["made_at"])
     except (tarfile.TarError, OSError, ValueError, KeyError, TypeError) as error:

@@ -8,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from scheduler.problems import HealthProblem
 from tests.api.conftest import World
+from tests.support.waiting import until
 
 
 def test_the_cluster_shows_who_holds_what(world: World) -> None:
@@ -209,8 +210,8 @@ def test_a_drained_node_takes_no_job_until_it_is_resumed(world: World) -> None:
     assert node["state"] == "draining"
     assert "new fans" in node["reason"]
     waiting = world.client.post("/v1/jobs", json={"kind": "command", "work": {"argv": ["true"]}})
-    text = world.client.get(f"/v1/jobs/{waiting.json()['id']}/explain").json()["text"]
-    assert "node local is draining" in text
+    path = f"/v1/jobs/{waiting.json()['id']}/explain"
+    until(lambda: "node local is draining" in world.client.get(path).json()["text"])
     refused = world.client.post("/v1/nodes/local/retire")
     assert refused.status_code == 409
     assert world.client.post("/v1/nodes/other/drain", json={}).status_code == 404
