@@ -99,7 +99,7 @@ def set_(
     hard = _named(devices, queued, dollars_per_day, dollars_per_month)
     soft = _named(soft_devices, soft_queued, soft_dollars_per_day, soft_dollars_per_month)
     if share is None and not hard and not soft:
-        raise typer.BadParameter("name what shall change, such as --share 3")
+        raise typer.BadParameter("name what to change, such as --share 3")
     with client(ctx) as service:
         found = service.set_project(name, share=share, hard=hard, soft=soft)
     _show(found, as_json=as_json)
