@@ -19,7 +19,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from api.cli.commands.jobs.submit import outlook_table
+from api.cli.commands.jobs.plan import outlook_table
 from api.cli.support import text_format
 from api.cli.support.output import out, table
 from api.cli.views.explanation import print_explanation

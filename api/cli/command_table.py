@@ -59,7 +59,7 @@ PANELS: Mapping[str, Mapping[str, CommandEntry | GroupEntry]] = {
         "train": CommandEntry("jobs.submit:train"),
         "infer": CommandEntry("jobs.submit:infer"),
         "run": CommandEntry("jobs.submit:run", interspersed=False),
-        "plan": CommandEntry("jobs.submit:plan"),
+        "plan": CommandEntry("jobs.plan:plan"),
         "sweep": GroupEntry(
             "Search hyper-parameters, and compare the trials.",
             {

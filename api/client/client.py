@@ -21,6 +21,7 @@ from api.client.sharing.projects import ProjectCalls
 from api.client.sharing.secrets import SecretCalls
 from api.client.sweeps.calls import SweepCalls
 from api.client.transport import Transport, new_key, without_none
+from scheduler.domain.units import counted
 
 if TYPE_CHECKING:
     import httpx
@@ -392,7 +393,9 @@ def _single(job: JobSource | None, fields: Mapping[str, Any]) -> Any:
     if isinstance(job, str | Path):
         jobs = files.read(job)
         if len(jobs) != 1:
-            raise files.FileError(f"{job} holds {len(jobs)} jobs; use submit_batch", "jobs")
+            raise files.FileError(
+                f"{job} holds {counted(len(jobs), 'job')}; use submit_batch", "jobs"
+            )
         job = jobs[0]
     return files.rooted(_plain({**(job or {}), **fields}), files.here())
 

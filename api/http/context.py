@@ -127,10 +127,10 @@ def visible(job: Job, identity: Caller) -> Job:
     return replace(job, spec=replace(spec, work=work, notify=notify))
 
 
-def require_owner(identity: Caller, job: Job) -> None:
-    """Raise unless `identity` may change the job."""
-    if identity.role is not Role.ADMIN and identity.user != job.spec.user:
-        raise HttpError("forbidden", f"job {job.id} belongs to {job.spec.user}")
+def require_owner(identity: Caller, what: str, owner: str) -> None:
+    """Raise unless `identity` may change `what` (`job 3`) of `owner`."""
+    if identity.role is not Role.ADMIN and identity.user != owner:
+        raise HttpError("forbidden", f"{what} belongs to {owner}")
 
 
 class Route(APIRoute):

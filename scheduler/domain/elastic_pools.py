@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from scheduler.domain.errors import InputError
 from scheduler.domain.nodes import POOL_LABEL, NodeFacts, NodeState
 from scheduler.domain.resources import DeviceKind
+from scheduler.domain.units import counted
 
 _PLACEHOLDER = "#"
 
@@ -83,7 +84,7 @@ class ElasticPool:
         found = len(told.cpus if self.kind is DeviceKind.CPU else told.gpus)
         if found < self.devices:
             raise InputError(
-                f"it has {found} {self.kind} devices instead of {self.devices}",
+                f"it has {counted(found, f'{self.kind} device')} instead of {self.devices}",
                 {f"pools.{self.name}.devices": f"{found}, or larger machines"},
             )
         told = replace(told, labels={**told.labels, POOL_LABEL: self.name}, elastic=True)

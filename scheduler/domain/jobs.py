@@ -17,6 +17,7 @@ from scheduler.domain.resources import Request
 
 PREFERENCES: Mapping[str, float] = {"cheap": 0.0, "balanced": 0.5, "fast": 1.0}
 """The named preferences (0 cheapest … 1 fastest)."""
+HIGHEST_PRIORITY = 100
 MIDDLE_PRIORITY = 50
 """The priority of jobs that name none; such a job has weight 1."""
 

@@ -1,4 +1,4 @@
-"""Durations and dollars as text for people."""
+"""Durations, dollars and counts as text for people."""
 
 from __future__ import annotations
 
@@ -34,6 +34,11 @@ def duration(seconds: float) -> str:
     if minutes < 100:
         return f"{minutes} min {rest:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def counted(count: float, noun: str) -> str:
+    """`1 job`, `4 jobs`, `2,000 jobs`: the plural of a noun that takes an s."""
+    return f"{count:,.0f} {noun}{'' if count == 1 else 's'}"
 
 
 def money(dollars: float, *, up: bool = False) -> str:

@@ -152,7 +152,7 @@ def test_a_decision_never_shows_a_figure_that_is_not_the_tables(snap):
     view = table(snap)
     for policy in (FCFS, PRIORITY, HEURISTICS["edf"]):
         scores = policy.scores(view)
-        plan = run_round(snap, policy, Mode.EASY, observer(policy))
+        plan = run_round(snap, policy, Mode.EASY, observer(policy, Mode.EASY))
         for decision in plan.decisions:
             assert len(decision.rivals) <= RIVALS
             assert len({id(row) for row in decision.rivals}) == len(decision.rivals)
@@ -192,7 +192,7 @@ def test_rivals_are_the_best_others_best_first():
 def test_actions_read_as_what_happened():
     jobs = [waiting(1, option(9.0, 4), 0.0), waiting(2, option(9.0, 1), 1.0)]
     snap = snapshot(pool(), jobs, [BUSY])
-    decisions = run_round(snap, FCFS, Mode.EASY, observer(FCFS)).decisions
+    decisions = run_round(snap, FCFS, Mode.EASY, observer(FCFS, Mode.EASY)).decisions
     assert [decision.action for decision in decisions] == ["reserve", "backfill"]
     assert "is next for cpu × 4" in decisions[0].reason
     assert "starts on cpu × 1 (9 s, $1.00) beside a job with a reservation" in decisions[1].reason

@@ -95,7 +95,7 @@ def test_never_places_a_job_outside_its_options(snap):
 @given(snapshots())
 def test_without_backfilling_nothing_starts_behind_a_reservation_of_its_pool(snap):
     for policy, mode in product(POLICIES, (Mode.NONE, Mode.COMMIT)):
-        plan = run_round(snap, policy, mode, observer(policy))
+        plan = run_round(snap, policy, mode, observer(policy, mode))
         closed = set()
         for decision in plan.decisions:
             assert decision.chosen.pool not in closed
@@ -142,7 +142,7 @@ def test_greedy_leaves_nothing_that_fits_but_beside_a_reservation(snap):
 @given(snapshots())
 def test_a_heuristic_never_waits_by_choice(snap):
     for policy, mode in product(HEURISTICS.values(), Mode):
-        plan = run_round(snap, policy, mode, observer(policy))
+        plan = run_round(snap, policy, mode, observer(policy, mode))
         assert all(decision.action != "wait" for decision in plan.decisions)
 
 
@@ -191,7 +191,7 @@ def test_a_sticky_promise_is_never_broken_whoever_arrives_meanwhile(snap):
     for policy, mode in product(POLICIES, sticky):
         first = run_round(snap, policy, mode)
         later = next_moment(snap, first)
-        plan = run_round(later, policy, mode, observer(policy))
+        plan = run_round(later, policy, mode, observer(policy, mode))
         fates = {what.job: what for what in (*plan.placements, *plan.reservations)}
         for promise in first.reservations:
             fate = fates[promise.job]
@@ -244,7 +244,7 @@ def test_every_row_a_table_shows_may_be_taken(snap, mode):
 @given(snapshots())
 def test_observing_never_changes_the_plan_and_shows_the_table_before_the_choice(snap):
     for policy, mode in EVERY:
-        plan = run_round(snap, policy, mode, observer(policy))
+        plan = run_round(snap, policy, mode, observer(policy, mode))
         assert replace(plan, decisions=()) == run_round(snap, policy, mode)
         names = {pool.name: pool for pool in snap.pools}
         for decision in plan.decisions:
@@ -257,7 +257,7 @@ def test_observing_never_changes_the_plan_and_shows_the_table_before_the_choice(
 def test_the_guard_never_lets_a_younger_job_be_decided_before_a_starving_one(snap):
     for mode in (Mode.COMMIT, Mode.EASY):
         guard = Guard(Dice(3), HEURISTICS["fcfs"], starvation_s=10.0)
-        plan = run_round(snap, guard, mode, observer(guard))
+        plan = run_round(snap, guard, mode, observer(guard, mode))
         born = {job.id: job.submitted_at for job in waiting_of(snap.world)}
         waits = [snap.now - born[decision.job] for decision in plan.decisions if decision.job]
         starving = [wait for wait in waits if wait > 10.0]

@@ -178,7 +178,7 @@ def test_equal_costs_go_to_the_soonest_end():
 def test_the_policy_may_wait_and_ends_the_round():
     patient = Patient()
     snap = snapshot(pool(), [waiting(1, option(5.0)), waiting(2, option(5.0))])
-    plan = run_round(snap, patient, Mode.EASY, observer(patient))
+    plan = run_round(snap, patient, Mode.EASY, observer(patient, Mode.EASY))
     assert plan.placements == ()
     (decision,) = plan.decisions
     assert (decision.action, decision.job, decision.chosen.pool) == ("wait", 0, "")
@@ -220,7 +220,9 @@ def test_a_decision_keeps_the_figures_the_policy_saw():
     assert (decision.rows, decision.action, decision.chosen.score) == (2, "start", 0.0)
     assert [(rival.width, rival.values["dollars"]) for rival in decision.rivals] == [(1, 1.0)]
     assert "starts on cpu × 4 (8 s, $2.00): the only job that waits; quickest" in decision.reason
-    assert decision.rivals[0].text == "instead on cpu × 1: 50 % cheaper, ends 22 s later"
+    assert decision.rivals[0].text == (
+        "instead on cpu × 1: 50 % cheaper, ends 22 s later; chosen with preference cheap"
+    )
 
 
 def test_a_warm_node_starts_at_once_and_decides_who_ends_in_time():

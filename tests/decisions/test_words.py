@@ -43,7 +43,7 @@ def queue():
 
 def first(policy, jobs=None, mode=Mode.EASY):
     snap = snapshot(POOLS, queue() if jobs is None else jobs, BUSY, now=20.0)
-    return run_round(snap, policy, mode, observer(policy)).decisions[0]
+    return run_round(snap, policy, mode, observer(policy, mode)).decisions[0]
 
 
 def test_a_short_job_reads_as_one():
@@ -53,7 +53,7 @@ def test_a_short_job_reads_as_one():
         "free now; 1 job of higher priority waits for gpu; decided by sjf"
     )
     assert [row.text for row in decision.rivals[:2]] == [
-        "instead on gpu × 1: 5 × the cost, ends 22.5 s earlier",
+        "instead on gpu × 1: 5 × the cost, ends 22.5 s earlier; chosen with preference fast",
         "job 6 would be next on cpu × 1: it is 33 % longer",
     ]
 
@@ -95,7 +95,9 @@ def test_the_more_urgent_of_equal_jobs_is_told_as_such():
     jobs = [waiting(1, option(5.0), 1.0), waiting(2, option(5.0), 1.0, priority=90.0)]
     decision = first(named("fcfs"), jobs)
     assert decision.job == 2
-    assert decision.rivals[0].text.endswith("it has priority 50, not 90")
+    assert decision.rivals[0].text.endswith(
+        "it has priority 50, not 90; with priority 91 or more it would have been first"
+    )
 
 
 def test_of_equal_scores_the_older_job_wins_and_that_is_said():
@@ -110,7 +112,9 @@ def test_a_job_that_holds_out_is_no_next_job():
     snap = snapshot(POOLS, jobs, gpu, now=20.0)
     texts = [
         row.text
-        for decision in run_round(snap, named("wgc"), Mode.GREEDY, observer(named("wgc"))).decisions
+        for decision in run_round(
+            snap, named("wgc"), Mode.GREEDY, observer(named("wgc"), Mode.GREEDY)
+        ).decisions
         for row in (decision.chosen, *decision.rivals)
     ]
     assert not any("e+" in text for text in texts)
@@ -136,7 +140,7 @@ def test_every_policy_names_its_criteria_and_speaks_no_column_names(policy):
     columns = {column.name for column in ROW_COLUMNS if "_" in column.name}
     snap = snapshot(POOLS, queue(), BUSY, now=20.0)
     for mode in (Mode.EASY, Mode.GREEDY):
-        for decision in run_round(snap, found, mode, observer(found)).decisions:
+        for decision in run_round(snap, found, mode, observer(found, mode)).decisions:
             texts = [decision.reason, *(row.text for row in decision.rivals)]
             assert all(texts)
             for text in texts:
@@ -149,7 +153,7 @@ def test_every_policy_names_its_criteria_and_speaks_no_column_names(policy):
 @given(snapshots())
 def test_rivals_are_never_said_to_win(snap):
     for policy in (named("sjf"), named("priority"), named("wgc")):
-        for decision in run_round(snap, policy, Mode.EASY, observer(policy)).decisions:
+        for decision in run_round(snap, policy, Mode.EASY, observer(policy, Mode.EASY)).decisions:
             for row in decision.rivals:
                 assert row.score <= decision.chosen.score
                 assert row.text.startswith(("instead on ", f"job {row.job} "))

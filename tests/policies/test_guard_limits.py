@@ -152,7 +152,7 @@ def test_a_round_ends_although_the_policy_never_explains_itself():
     policy = Pensive()
     guard = Guard(policy, FCFS, limit_s=0.05)
     try:
-        plan = run_round(world(), guard, Mode.EASY, observer(guard))
+        plan = run_round(world(), guard, Mode.EASY, observer(guard, Mode.EASY))
     finally:
         policy.may.set()
     assert plan.placements

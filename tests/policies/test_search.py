@@ -103,7 +103,7 @@ def queue():
 def test_it_says_what_it_tried():
     policy, round_ = queue()
     guard = Guard(policy, named("wgc"))
-    decision = decide(round_, guard, observer(guard)).decisions[0]
+    decision = decide(round_, guard, observer(guard, Mode.EASY)).decisions[0]
     said = rf"starts on .*; tried \d choices on 8 likely futures: job {decision.job} first saves"
     assert re.match(said, decision.reason), decision.reason
 

@@ -11,6 +11,7 @@ from rich.table import Table
 from api.cli.support import text_format
 from api.cli.support.output import table
 from api.cli.views.job_table import state
+from scheduler.domain.units import counted
 
 if TYPE_CHECKING:
     from api.schemas.groups.sweep_answers import SweepDetail
@@ -53,7 +54,7 @@ def _summary(sweep: SweepDetail) -> list[str]:
     counts = ", ".join(f"{count} {name.lower()}" for name, count in sorted(sweep.counts.items()))
     lines = [
         f"sweep {sweep.id} {state(sweep.state.value)}: {escape(sweep.reason or counts)}",
-        f"{len(sweep.listing)} of {sweep.trials} trials made by {sweep.method.value}, "
+        f"{len(sweep.listing)} of {counted(sweep.trials, 'trial')} made by {sweep.method.value}, "
         f"{sweep.direction.value} {escape(sweep.metric)}, pruner {sweep.pruner.value}",
         f"spent {text_format.seconds(sweep.device_s)} of devices, "
         f"{text_format.dollars(sweep.dollars)}",

@@ -7,9 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Path, Query, Request
 from fastapi.responses import Response
 
-from api.http.auth import Role
-from api.http.context import Key, Route, answer, context_of, submitter
-from api.http.errors.problems import HttpError
+from api.http.context import Key, Route, answer, context_of, require_owner, submitter
 from api.http.groups.sweep_intake import sweep_spec
 from api.http.openapi import bodies, responses
 from api.http.routers.jobs import created_headers, digest_of
@@ -104,7 +102,6 @@ def cancel_sweep(
     who = submitter(request)
     service = context_of(request).service
     owner = service.store.sweeps.sweep(number).spec.job.user
-    if who.role is not Role.ADMIN and who.user != owner:
-        raise HttpError("forbidden", f"sweep {number} belongs to {owner}")
+    require_owner(who, f"sweep {number}", owner)
     reason = cancel.reason if cancel else ""
     return answer(SweepOut.of(service.sweeps.cancel(number, actor=who.user, reason=reason)))

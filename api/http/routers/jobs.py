@@ -279,7 +279,7 @@ def update_job(
     """Make a waiting job more or less important, urgent or fast, from the next round on."""
     who = submitter(request)
     context = context_of(request)
-    require_owner(who, context.service.store.job(job_id))
+    require_owner(who, f"job {job_id}", context.service.store.job(job_id).spec.user)
     changes = context.intake.changes(update)
     return answer(JobOut.of(context.service.jobs.update(job_id, changes, actor=who.user)))
 
@@ -297,7 +297,7 @@ def cancel_job(
     """Take a job from the queue, or stop its attempt; it is CANCELLED when that has ended."""
     who = submitter(request)
     context = context_of(request)
-    require_owner(who, context.service.store.job(job_id))
+    require_owner(who, f"job {job_id}", context.service.store.job(job_id).spec.user)
     reason = cancel.reason if cancel else ""
     return answer(JobOut.of(context.service.jobs.cancel(job_id, actor=who.user, reason=reason)))
 
@@ -318,7 +318,7 @@ def preempt_job(
     """
     who = submitter(request)
     context = context_of(request)
-    require_owner(who, context.service.store.job(job_id))
+    require_owner(who, f"job {job_id}", context.service.store.job(job_id).spec.user)
     reason = preempt.reason if preempt else ""
     return answer(JobOut.of(context.service.jobs.preempt(job_id, actor=who.user, reason=reason)))
 
@@ -342,7 +342,7 @@ def retry_job(
     """
     who = submitter(request)
     context = context_of(request)
-    require_owner(who, context.service.store.job(job_id))
+    require_owner(who, f"job {job_id}", context.service.store.job(job_id).spec.user)
     from_scratch = repeat is not None and repeat.from_scratch
     digest = f"retry:{job_id}" + (":from-scratch" if from_scratch else "")
     job, replayed = context.service.jobs.retry(

@@ -21,7 +21,7 @@ from scheduler.decisions.rounds.run import best, decide
 from scheduler.decisions.state.plan import Plan
 from scheduler.decisions.state.snapshot import Snapshot
 from scheduler.decisions.state.world import World
-from scheduler.domain.units import duration
+from scheduler.domain.units import counted, duration
 
 
 class Cause(StrEnum):
@@ -206,7 +206,7 @@ def _ahead(policy: Policy, table: Candidates, scores: Floats, target: int) -> st
     top = max(best.values())
     tied = np.array([other for other in before if best[other] == top])
     first = int(tied[first_of(world.handle, tied)])
-    said = f"{words.jobs(len(before))} {'goes' if len(before) == 1 else 'go'} before it"
+    said = f"{counted(len(before), 'job')} {'goes' if len(before) == 1 else 'go'} before it"
     said += f" on {world.pools[int(table.pool[target])].name}"
     said += f", job {int(world.job_id[first])} first"
     criteria = tuple(traits(policy).criteria) or tuple(Criterion)
@@ -230,7 +230,7 @@ def _alternatives(table: Candidates, mine: Sequence[int], target: int) -> tuple[
 
 
 def _needs(width: int) -> str:
-    return f"needs {width} {'device' if width == 1 else 'devices'}"
+    return f"needs {counted(width, 'device')}"
 
 
 def _in(seconds: float) -> str:

@@ -15,14 +15,17 @@ from scheduler.decisions.kernel.columns import SLOTS_USED, WAITS
 from scheduler.decisions.kernel.rules.precedence import alike
 from scheduler.decisions.rounds import words
 from scheduler.decisions.rounds.candidates import COLUMNS, Candidates
+from scheduler.decisions.rounds.counterfactual import Counterfactual
 from scheduler.decisions.rounds.criteria import Criterion, QueueFigures, told_by
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy, Traits, traits
 from scheduler.decisions.rounds.run import Observer
 from scheduler.decisions.rounds.words import PlaceFigures
 from scheduler.decisions.state.entries import WAIT
 from scheduler.decisions.state.plan import Action
+from scheduler.domain.jobs import HIGHEST_PRIORITY
 from scheduler.domain.records import Decision, Row
-from scheduler.domain.units import duration
+from scheduler.domain.units import counted, duration
 
 RIVALS = 5
 """Rows kept beside the chosen one."""
@@ -35,13 +38,16 @@ LOOKED_AT = 256
 """Of so many more urgent jobs is said what they wait for."""
 
 
-def observer(policy: Policy) -> Observer:
-    """An observer of one round: it keeps each chosen row, its best rivals and sentences."""
-    asked = 0
+def observer(policy: Policy, mode: Mode = Mode.EASY) -> Observer:
+    """An observer of one round: it keeps each chosen row, its best rivals and sentences.
+
+    For the first choice of the round the sentences also tell what would have changed it.
+    """
+    asked = seen = 0
     figures: QueueFigures | None = None
 
     def observe(table: Candidates, scores: Floats, chosen: int, action: Action) -> Decision:
-        nonlocal asked, figures
+        nonlocal asked, seen, figures
         figures = figures or QueueFigures(table.world)
         own = traits(policy)
         places, others = _rivals(policy, table, scores, chosen)
@@ -53,8 +59,15 @@ def observer(policy: Policy) -> Observer:
             asked += 1
             rows[0] = replace(rows[0], terms=own.reasons(table, chosen, rival))
         told = _Telling(own, figures, table, scores, chosen, rows[0])
+        changes = None
+        if not seen and chosen != WAIT:
+            changes = Counterfactual(table.world, table.now, mode, policy)
+        seen += 1
         for at, row in enumerate([*places, *others], 1):
-            rows[at] = replace(rows[at], text=told.rival(row, next_job=row in others[:1]))
+            text = told.rival(row, next_job=row in others[:1])
+            if changes is not None and scores[row] >= scores[WAIT]:
+                text += _change(changes, table, chosen, row)
+            rows[at] = replace(rows[at], text=text)
         return Decision(
             time=table.now,
             job=rows[0].job,
@@ -96,7 +109,7 @@ class _Telling:
         """The sentence of the decision."""
         by = f"decided by {policy.name}"
         if action is Action.WAIT:
-            waiting = f"keeps {words.jobs(len(np.unique(self._table.slot)) - 1)} waiting"
+            waiting = f"keeps {counted(len(np.unique(self._table.slot)) - 1, 'job')} waiting"
             first = f"job {int(self._table.job[others[0]])} would be next" if others else ""
             return "; ".join(filter(None, (waiting, first, self._comment(), by)))
         what = {
@@ -145,7 +158,7 @@ class _Telling:
         strict = len(self._criteria) != 1
         said = words.standing(self._figures, self._criteria, self._slot, strict=strict)
         if not said:
-            said = [f"best of {words.jobs(self._figures.count)} in the order of {policy.name}"]
+            said = [f"best of {counted(self._figures.count, 'job')} in the order of {policy.name}"]
         if self._terms.get("correction", 0.0) > 0.0 > self._terms.get("base", 0.0):
             said.append("put first by what the policy has learned")
         return said
@@ -160,7 +173,7 @@ class _Telling:
         if not len(urgent):
             return ""
         verb = "waits" if len(urgent) == 1 else "wait"
-        said = f"{words.jobs(len(urgent))} of higher priority {verb}"
+        said = f"{counted(len(urgent), 'job')} of higher priority {verb}"
         if len(urgent) > LOOKED_AT:
             return said
         rows = np.flatnonzero(np.isin(self._table.slot, urgent))
@@ -179,6 +192,19 @@ class _Telling:
         """What the policy says of its choice."""
         comment = self._own.comment
         return "" if comment is None else comment(self._table, self._chosen)
+
+
+def _change(changes: Counterfactual, table: Candidates, chosen: int, row: int) -> str:
+    """What would have put another row first; empty if no priority or preference would have."""
+    job = int(table.job[row])
+    if job == int(table.job[chosen]):
+        name = changes.preference(job, int(table.pool[row]), int(table.width[row]))
+        return f"; chosen with preference {name}" if name else ""
+    priority = changes.priority(job)
+    if priority is None:
+        return ""
+    more = " or more" if priority < HIGHEST_PRIORITY else ""
+    return f"; with priority {priority}{more} it would have been first"
 
 
 def _rivals(

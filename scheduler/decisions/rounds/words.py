@@ -10,7 +10,7 @@ import numpy as np
 from scheduler.decisions.kernel.rules.precedence import alike
 from scheduler.decisions.rounds.criteria import Criterion, QueueFigures, of_job
 from scheduler.decisions.state.world import World
-from scheduler.domain.units import duration, money
+from scheduler.domain.units import counted, duration, money
 
 NAMED = 3
 """Properties of a job that are named."""
@@ -19,16 +19,6 @@ DIFFERENCES = 2
 NEGLIGIBLE = 0.02
 """A smaller relative difference is named only if there is no other one."""
 NO_DEADLINE = "no deadline"
-
-
-def devices(count: float) -> str:
-    """`1 device`, `4 devices`."""
-    return f"{count:.0f} device{'' if count == 1 else 's'}"
-
-
-def jobs(count: int) -> str:
-    """`1 job`, `4 jobs`."""
-    return f"{count} job{'' if count == 1 else 's'}"
 
 
 def both(parts: Sequence[str]) -> str:
@@ -98,11 +88,11 @@ _WORDINGS: Mapping[Criterion, _Wording] = {
         ),
     ),
     Criterion.WIDTH: _Wording(
-        devices,
+        lambda count: counted(count, "device"),
         "fewest devices",
         "few devices",
         "many devices",
-        lambda best, other: f"takes {devices(other)}, not {best:.0f}",
+        lambda best, other: f"takes {counted(other, 'device')}, not {best:.0f}",
     ),
     Criterion.EXPANSION: _Wording(
         lambda figure: f"{-figure:.2g} × its runtime",

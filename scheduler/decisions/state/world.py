@@ -170,6 +170,34 @@ class World(Columns):
             self.keep_apart()
             queue.compact(self.handle)
 
+    def changed(
+        self, job: int, *, priority: float | None = None, preference: float | None = None
+    ) -> World:
+        """A copy in which a waiting job has another priority or preference. Raises `KeyError`."""
+        slot = self.slot_of(job)
+        if slot is None:
+            raise KeyError(job)
+        rows = self.rows_of(slot)
+        at = slice(rows.start, rows.stop)
+        numbers = (
+            job,
+            self.job_submitted[slot],
+            self.job_priority[slot] if priority is None else priority,
+            self.job_deadline[slot],
+            self.job_preference[slot] if preference is None else preference,
+        )
+        figures = np.stack([self.row_runtime[at], self.row_dollars[at], self.row_joules[at]])
+        index = int(self.job_project[slot])
+        twin = self.copy()
+        twin.remove(job)
+        twin.enter(
+            np.array(numbers, dtype=np.float64),
+            self.row_shape[at].copy(),
+            figures,
+            next((name for name, each in self.projects.items() if each == index), ""),
+        )
+        return twin
+
     def __contains__(self, job: int) -> bool:
         return bool(queue.slot_of(self.handle, job))
 

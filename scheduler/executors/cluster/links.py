@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 
 from scheduler.domain.nodes import NodeFacts, NodeState
+from scheduler.domain.units import counted
 from scheduler.executors.cluster.base import EngineConnection, NodeMembers
 from scheduler.executors.cluster.node import NodeLink
 from scheduler.executors.silence import SilenceLimit
@@ -72,5 +73,6 @@ class NodeLinks:
         if self.connection.problem:
             return (self.connection.problem,)
         if self.members is not None and self.members.unnamed and not self.members.engine_ids:
-            return (f"none of {self.members.unnamed} nodes has a name: see `fulcrum node join`",)
+            nodes = counted(self.members.unnamed, "node")
+            return (f"none of {nodes} has a name: see `fulcrum node join`",)
         return tuple(f"node {link.name}: {text}" for link in self for text in link.health)

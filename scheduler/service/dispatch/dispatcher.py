@@ -335,7 +335,7 @@ class Dispatcher:
             # Reservations that another policy made do not bind this one.
             self._last_policy, snapshot = policy, replace(snapshot, committed=())
         rules = self._active_policy.preemption
-        plan = run_round(snapshot, policy, mode, observer(policy), rules)
+        plan = run_round(snapshot, policy, mode, observer(policy, mode), rules)
         self._live_jobs.promise(plan)
         self._again_at = min(plan.again_at, self._live_jobs.next_period(now))
         self.decision_s.append(time.perf_counter() - begun)

@@ -16,6 +16,7 @@ from scheduler.decisions.rounds.policy import mode_of
 from scheduler.decisions.rounds.run import run_round
 from scheduler.domain.errors import FulcrumError
 from scheduler.domain.jobs import Attempt
+from scheduler.domain.units import counted
 from scheduler.problems import HealthProblem
 from scheduler.service.dispatch.dispatcher import Dispatcher
 from scheduler.service.live.live_jobs import LiveJobs
@@ -183,8 +184,8 @@ class PolicyHealth:
         if plan.placements:
             text = (
                 f"{self._active_policy.view().name} has started nothing for "
-                f"{(now - self._since) / 60:.0f} min: {waiting} jobs wait, {fallback.name} would "
-                f"start {len(plan.placements)} now"
+                f"{(now - self._since) / 60:.0f} min: {counted(waiting, 'waiting job')}, "
+                f"{fallback.name} would start {len(plan.placements)} now"
             )
             yield HealthProblem(
                 "policy", text, f"let it: fulcrum policy use {fallback.name}", fatal=False

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from scheduler.domain.groups.projects import Project, QuotaError
 from scheduler.domain.jobs import JobSpec
 from scheduler.domain.lifecycle import JobState
-from scheduler.domain.units import money
+from scheduler.domain.units import counted, money
 from scheduler.service.projects.accounts import PERIODS, Holding, ProjectAccounts
 from scheduler.store.base import JobQuery, Store
 
@@ -65,9 +65,9 @@ class Quotas:
         waiting = self.queued(project.name) + self._arriving[project.name]
         if waiting + new > limit:
             raise QuotaError(
-                f"project {project.name} has {waiting} of its {limit} waiting jobs, "
+                f"project {project.name} has {waiting} of its {counted(limit, 'waiting job')}, "
                 f"and {new} more would be {waiting + new}",
-                {"project": f"at most {limit} waiting jobs (`fulcrum project show`)"},
+                {"project": f"at most {counted(limit, 'waiting job')} (`fulcrum project show`)"},
             )
 
     def _check_dollars(self, spec: JobSpec, now: float) -> None:
@@ -100,8 +100,8 @@ def _check_width(project: Project, spec: JobSpec) -> None:
     most = project.hard.devices
     if most is not None and spec.request.min_width > most:
         raise QuotaError(
-            f"the job needs {spec.request.min_width} devices, and project {project.name} may hold "
-            f"{most} at once",
+            f"the job needs {counted(spec.request.min_width, 'device')}, and project "
+            f"{project.name} may hold {most} at once",
             {"width": f"at most {most} in project {project.name}"},
         )
 
@@ -110,9 +110,11 @@ def exceeded(project: Project, holding: Holding, queued: int) -> Iterator[str]:
     """A sentence for each soft limit that a project exceeds."""
     soft = project.soft
     if soft.devices is not None and holding.devices > soft.devices:
-        yield f"project {project.name} uses {holding.devices} devices, over its {soft.devices}"
+        devices = counted(holding.devices, "device")
+        yield f"project {project.name} uses {devices}, over its {soft.devices}"
     if soft.queued is not None and queued > soft.queued:
-        yield f"project {project.name} has {queued} waiting jobs, over its {soft.queued}"
+        jobs = counted(queued, "waiting job")
+        yield f"project {project.name} has {jobs}, over its {soft.queued}"
     for period, name in PERIODS.items():
         limit = getattr(soft, name)
         if limit is not None and holding.spent[period] > limit:

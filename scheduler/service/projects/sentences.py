@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from scheduler.decisions.state.usage import Standing
 from scheduler.decisions.state.world import World
-from scheduler.domain.units import duration, money
+from scheduler.domain.units import counted, duration, money
 from scheduler.service.projects.accounts import PERIODS, ProjectAccounts
 from scheduler.service.projects.spending import period_end
 
@@ -56,7 +56,7 @@ def over_quota(
     project, holding = accounts.project(name), accounts.holding(name, now)
     most = project.hard.devices
     if most is not None and holding.devices + width > most:
-        return f"project {name} uses {holding.devices} of its {most} devices", None
+        return f"project {name} uses {holding.devices} of its {counted(most, 'device')}", None
     for period, limit_name in PERIODS.items():
         limit = getattr(project.hard, limit_name)
         if limit is None or holding.spent[period] + holding.committed + dollars <= limit:

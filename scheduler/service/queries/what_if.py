@@ -16,15 +16,13 @@ from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.run import decide
 from scheduler.decisions.state.snapshot import Snapshot
-from scheduler.domain.jobs import PREFERENCES, Job, JobSpec
-from scheduler.domain.units import duration, money
+from scheduler.domain.jobs import HIGHEST_PRIORITY, PREFERENCES, Job, JobSpec
+from scheduler.domain.units import counted, duration, money
 from scheduler.service.live.live_jobs import LiveJobs
 from scheduler.service.queries.views import WhatIf
 
 DEPTH = 1000
 """With more waiting jobs nothing is tried: that would take long."""
-HIGHEST = 100
-"""The highest priority."""
 LEAST_S, LEAST_SHARE = 1.0, 0.05
 """A change is told if it is at least so large: seconds, and share of what it is compared with."""
 
@@ -54,7 +52,7 @@ class WhatIfs:
 
     def _priority(self, job: Job, start: ExpectedStart) -> WhatIf | None:
         """The least priority that brings the earliest start that any priority brings."""
-        low, high = job.spec.priority, HIGHEST
+        low, high = job.spec.priority, HIGHEST_PRIORITY
         best = None if low == high else self._with(job, replace(job.spec, priority=high))
         if best is None:
             return None
@@ -68,7 +66,7 @@ class WhatIfs:
                 high, best = middle, tried
             else:
                 low = middle
-        more = " or more" if high < HIGHEST else ""
+        more = " or more" if high < HIGHEST_PRIORITY else ""
         return self._told("priority", high, f"with priority {high}{more}", start, best)
 
     def _preferences(self, job: Job, start: ExpectedStart) -> Iterator[WhatIf]:
@@ -102,7 +100,7 @@ class WhatIfs:
                 return None
             text = f"a free device of {wait.pool} would go to job {other.job} first"
             return WhatIf("devices", freed, text, None, None, None, None, None)
-        more = f"{freed} more {'device' if freed == 1 else 'devices'} of {wait.pool}"
+        more = f"{counted(freed, 'more device')} of {wait.pool}"
         were = "was" if freed == 1 else "were"
         here = next(placed for placed in plan.placements if placed.job == job.id)
         return WhatIf(

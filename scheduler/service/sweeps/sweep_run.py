@@ -14,6 +14,7 @@ from scheduler.domain.errors import FulcrumError, InputError, OutageError
 from scheduler.domain.groups.sweeps import Sweep, SweepState, SweepTrial, TrialState
 from scheduler.domain.jobs import Job, JobKind, JobSpec
 from scheduler.domain.lifecycle import JobState
+from scheduler.domain.units import counted
 from scheduler.service.dispatch.messages import Cancel
 from scheduler.service.paths import Paths
 from scheduler.service.sweeps.epoch_reports import ReportReader
@@ -186,7 +187,7 @@ class SweepRun:
         completed = sum(trial.state is TrialState.COMPLETED for trial in trials)
         pruned = sum(trial.state is TrialState.PRUNED for trial in trials)
         state = SweepState.SUCCEEDED if completed else SweepState.FAILED
-        reason = f"{completed} of {len(trials)} trials completed, {pruned} pruned"
+        reason = f"{completed} of {counted(len(trials), 'trial')} completed, {pruned} pruned"
         if cancelling:
             state, reason = SweepState.CANCELLED, self.sweep.reason
         self.sweep = self._access.store.sweeps.move(

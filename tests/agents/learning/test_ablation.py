@@ -75,7 +75,7 @@ def world():
 
 def test_decisions_of_a_learned_policy_carry_their_terms():
     policy = Guard(LearnedPolicy(linear_weights(5), ROWS), named("wgc"))
-    plan = run_round(world(), policy, Mode.EASY, observer(policy))
+    plan = run_round(world(), policy, Mode.EASY, observer(policy, Mode.EASY))
     first = plan.decisions[0]
     assert set(first.chosen.terms) - {INTERACTIONS} <= set(NAMES)
     assert INTERACTIONS in first.chosen.terms
@@ -90,7 +90,7 @@ def test_no_reasons_are_made_up_for_what_the_guard_decided(caplog):
         Guard(LearnedPolicy(linear_weights(), ROWS), named("wgc"), starvation_s=10.0),
         Guard(named("sjf"), named("wgc")),
     ):
-        plan = run_round(world(), policy, Mode.EASY, observer(policy))
+        plan = run_round(world(), policy, Mode.EASY, observer(policy, Mode.EASY))
         assert plan.decisions
         assert not any(decision.chosen.terms for decision in plan.decisions)
 
@@ -101,6 +101,6 @@ def test_reasons_that_fail_do_not_cost_the_decision(caplog):
             raise RuntimeError("no words")
 
     policy = Guard(Mute(linear_weights(), ROWS), named("wgc"))
-    plan = run_round(world(), policy, Mode.EASY, observer(policy))
+    plan = run_round(world(), policy, Mode.EASY, observer(policy, Mode.EASY))
     assert plan.placements
     assert "no words" in caplog.text

@@ -266,7 +266,7 @@ def test_a_cluster_without_pools_and_one_without_jobs_decide_nothing(mode):
         snap = Snapshot(0.0, World(pools))
         assert Round(snap.world.copy(), 0.0, mode).table() is None
         for policy in (SJF, HEURISTICS["wfp3"], HEURISTICS["tetris"], Wgc()):
-            plan = run_round(snap, policy, mode, observer(policy))
+            plan = run_round(snap, policy, mode, observer(policy, mode))
             assert (plan.placements, plan.reservations, plan.decisions) == ((), (), ())
             assert forecast(snap, policy, mode) == {}
 
@@ -325,7 +325,7 @@ def test_priorities_out_of_range_and_deadlines_that_are_none_decide_all_the_same
     ]
     odd = snapshot(snap.pools, jobs, snap.world.running(), snap.now)
     for policy in (SJF, HEURISTICS["edf"], HEURISTICS["priority"], Wgc()):
-        plan = run_round(odd, policy, mode, observer(policy))
+        plan = run_round(odd, policy, mode, observer(policy, mode))
         decided = [what.job for what in (*plan.placements, *plan.reservations)]
         assert len(decided) == len(set(decided))
 

@@ -10,6 +10,7 @@ import typer
 from api.cli.commands.jobs.listing import changed
 from api.cli.support.global_options import Json, client
 from api.cli.support.output import out, print_error, print_json
+from scheduler.domain.units import counted
 
 if TYPE_CHECKING:
     from api.client import Client
@@ -78,15 +79,16 @@ def _cancel_all(
     if as_json:
         print_json(done.model_dump(mode="json"))
     else:
-        out().print(f"{done.count:,} jobs cancelled")
+        out().print(f"{counted(done.count, 'job')} cancelled")
 
 
 def _ask(count: int) -> None:
     """Exit unless a person says yes."""
     if not sys.stdin.isatty():
         print_error(
-            f"this would cancel {count:,} jobs, and there is no terminal to ask on", hint="--yes"
+            f"this would cancel {counted(count, 'job')}, and there is no terminal to ask on",
+            hint="--yes",
         )
         raise typer.Exit(2)
-    if count and not typer.confirm(f"Cancel {count:,} jobs?", err=True):
+    if count and not typer.confirm(f"Cancel {counted(count, 'job')}?", err=True):
         raise typer.Exit(0)

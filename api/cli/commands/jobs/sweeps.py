@@ -15,6 +15,7 @@ from api.cli.support.global_options import Json, Timeout, client
 from api.cli.support.output import err, out, print_error, print_json, table
 from api.cli.views.job_table import state as coloured
 from api.cli.views.sweep_table import sweep_page, trials_table
+from scheduler.domain.units import counted
 
 if TYPE_CHECKING:
     from api.client import SweepHandle
@@ -50,7 +51,7 @@ def submit(
         raise typer.BadParameter("needs --wait", param_hint="--timeout")
     jobs = files.read(file, sets or ())
     if len(jobs) != 1:
-        raise FileError(f"{file} holds {len(jobs)} jobs; a sweep takes one", "jobs")
+        raise FileError(f"{file} holds {counted(len(jobs), 'job')}; a sweep takes one", "jobs")
     with client(ctx) as service:
         carry_out(service.submit_sweep(jobs[0], key=key), wait, timeout, as_json)
 
@@ -59,7 +60,8 @@ def carry_out(sweep: SweepHandle, wait: bool, timeout: float | None, as_json: bo
     """Print what was submitted; wait if asked. Exit with 1 if no trial completed."""
     if not as_json:
         plain = not out().is_terminal
-        said = f"sweep [bold]{sweep.id}[/]: {sweep.info.trials} trials by {sweep.info.method}"
+        trials = counted(sweep.info.trials, "trial")
+        said = f"sweep [bold]{sweep.id}[/]: {trials} by {sweep.info.method}"
         out().print(str(sweep.id) if plain else f"{said}; fulcrum sweep show {sweep.id}")
     if wait:
         sweep.wait(timeout)

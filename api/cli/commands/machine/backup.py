@@ -10,6 +10,7 @@ import typer
 from api.cli.support import text_format
 from api.cli.support.global_options import GlobalOptions, Json
 from api.cli.support.output import out, print_json
+from scheduler.domain.units import counted
 
 if TYPE_CHECKING:
     from scheduler.settings import Settings
@@ -57,7 +58,9 @@ def restore(
     if as_json:
         print_json({"made_at": found.made_at, "jobs": found.jobs, "set_aside": str(found.aside)})
         return
-    out().print(f"restored the backup of {found.made_at}: {found.jobs} jobs", soft_wrap=True)
+    out().print(
+        f"restored the backup of {found.made_at}: {counted(found.jobs, 'job')}", soft_wrap=True
+    )
     out().print(f"what was there before: {found.aside}", soft_wrap=True, markup=False)
 
 

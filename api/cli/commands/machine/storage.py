@@ -11,6 +11,7 @@ from rich.markup import escape
 from api.cli.support import text_format
 from api.cli.support.global_options import Json, client
 from api.cli.support.output import err, out, print_json, table
+from scheduler.domain.units import counted
 
 
 def du(
@@ -86,7 +87,7 @@ def prune(
             out().print(_sizes("KIND", sizes))
         verb = "would be removed" if done.dry_run else "removed"
         jobs = len({item.job for item in done.items})
-        out().print(f"{text_format.size(done.bytes)} of {jobs} jobs {verb}")
+        out().print(f"{text_format.size(done.bytes)} of {counted(jobs, 'job')} {verb}")
         for text in done.failed:
             err().print(f"[red]not removed:[/] {escape(text)}", soft_wrap=True)
     if done.failed:

@@ -10,14 +10,15 @@ from rich.markup import escape
 
 from api.cli.support.global_options import Json, client
 from api.cli.support.output import out, print_json, table
+from scheduler.domain.units import counted
 
 if TYPE_CHECKING:
     from api.schemas import ProjectOut, QuotaOut
 
 Name = Annotated[str, typer.Argument(help="Name of the project.")]
 _LIMITS: dict[str, Callable[[float], str]] = {
-    "devices": "{:g} devices at once".format,
-    "queued": "{:g} waiting jobs".format,
+    "devices": lambda most: counted(most, "device") + " at once",
+    "queued": lambda most: counted(most, "waiting job"),
     "dollars_per_day": "${:,.2f} a day".format,
     "dollars_per_month": "${:,.2f} a month".format,
 }
@@ -132,7 +133,7 @@ def _show(project: ProjectOut, *, as_json: bool) -> None:
     lines = {
         "share": f"{project.share:g}",
         "used": f"{project.ratio:.2f} × its share lately, so its jobs count {project.factor:.2g} ×",
-        "now": f"{project.devices} devices, {project.queued} waiting jobs",
+        "now": f"{counted(project.devices, 'device')}, {counted(project.queued, 'waiting job')}",
         "spent": f"${project.dollars_today:,.2f} today, ${project.dollars_this_month:,.2f} this "
         f"month; its running jobs will cost ${project.committed:,.2f}",
         "limits": _words(project.hard) or "none",

@@ -25,6 +25,7 @@ from api.client.connection import TOKEN_FILE
 from api.http.auth import Role, list_tokens
 from scheduler import problems
 from scheduler.domain.errors import FulcrumError, InputError
+from scheduler.domain.units import counted
 
 if TYPE_CHECKING:
     from scheduler.settings import Settings
@@ -121,7 +122,9 @@ def torch() -> Iterator[Finding]:
     text = f"{found['torch']}, torchvision {found['torchvision']}, loaded in {took}"
     yield Finding("torch", CheckResult.OK, text)
     if found["devices"]:
-        yield Finding("cuda", CheckResult.OK, f"{found['devices']} devices, CUDA {found['cuda']}")
+        yield Finding(
+            "cuda", CheckResult.OK, f"{counted(found['devices'], 'device')}, CUDA {found['cuda']}"
+        )
     else:
         build = f"CUDA {found['cuda']}" if found["cuda"] else "no CUDA"
         yield Finding("cuda", CheckResult.OK, f"torch sees no device (built with {build})")

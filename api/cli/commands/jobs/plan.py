@@ -1,0 +1,90 @@
+"""plan: what would happen to jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from api.cli.support import text_format
+from api.cli.support.global_options import Json, client
+from api.cli.support.output import err, out, print_json, table
+
+if TYPE_CHECKING:
+    from api.schemas import OutlookOut
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="Job file (YAML or JSON).")]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=VALUE", help="Override a field, such as work.epochs=3."),
+]
+
+
+def plan(ctx: typer.Context, file: File, sets: Sets = None, as_json: Json = False) -> None:
+    """Show what would happen to each job of a file, for each preference; submit nothing.
+
+    Example: fulcrum plan examples/digits.yaml --set work.model=resnet18
+    """
+    from api.client import files
+
+    jobs = files.read(file, sets or ())
+    for job in jobs:
+        for name, one in (("sweep", "trial"), ("array", "index")):
+            if job.pop(name, None):
+                err().print(f"[dim]of one {one}[/]")
+    show_plan(ctx, jobs, as_json=as_json)
+
+
+def show_plan(ctx: typer.Context, jobs: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
+    """Print what would happen to each job if it were the only one that is submitted."""
+    with client(ctx) as service:
+        plans = [service.plan(jobs[0])] if len(jobs) == 1 else service.plan_batch(jobs)
+    if as_json:
+        dumped = [[outlook.model_dump(mode="json") for outlook in plan] for plan in plans]
+        print_json(dumped if len(dumped) > 1 else dumped[0])
+        return
+    for place, (job, plan) in enumerate(zip(jobs, plans, strict=True), 1):
+        title = str(job.get("name") or f"job {place} of the file") if len(jobs) > 1 else None
+        out().print(outlook_table(plan, title))
+
+
+def outlook_table(outlooks: Sequence[OutlookOut], title: str | None = None) -> Table:
+    """Return a table with a line for each preference."""
+    result = table(
+        "PREFERENCE",
+        "POOL",
+        ">WIDTH",
+        ">WAIT",
+        ">RUN",
+        ">COST",
+        ">ENERGY",
+        "DEADLINE",
+        "FROM",
+        title=title and escape(title),
+    )
+    for one in outlooks:
+        met = {None: "–", True: "[green]met[/]", False: "[red]missed[/]"}[one.meets_deadline]
+        result.add_row(
+            one.preference,
+            escape(one.pool),
+            str(one.width),
+            text_format.seconds(one.wait_s) + _between(one.wait_low_s, one.wait_high_s),
+            text_format.seconds(one.runtime_s),
+            text_format.dollars(one.dollars),
+            text_format.joules(one.joules),
+            met,
+            one.source,
+        )
+    return result
+
+
+def _between(low_s: float | None, high_s: float | None) -> str:
+    """The interval of 80 % behind a wait; nothing if it is not known or has no width."""
+    if low_s is None or low_s == high_s:
+        return ""
+    high = "later" if high_s is None else text_format.seconds(high_s)
+    return f" ({text_format.seconds(low_s)} … {high})"
