@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from api.client import files
+from api.client.cluster import ClusterCalls
 from api.client.connection import find
 from api.client.job import JobHandle, JobRef, events, found, number
 from api.client.nodes import NodeCalls
@@ -20,7 +21,7 @@ from api.client.runs.comparison import RunComparison, compared
 from api.client.sharing.projects import ProjectCalls
 from api.client.sharing.secrets import SecretCalls
 from api.client.sweeps.calls import SweepCalls
-from api.client.transport import Transport, new_key, without_none
+from api.client.transport import Transport, instant, new_key, without_none
 from scheduler.domain.units import counted
 
 if TYPE_CHECKING:
@@ -28,17 +29,12 @@ if TYPE_CHECKING:
 
     from api.schemas import (
         CancelledOut,
-        ClusterOut,
-        CostsOut,
-        EstimatesOut,
         EventOut,
         NotificationsOut,
         OutlookOut,
         ProblemOut,
         PruneOut,
-        UsageOut,
     )
-    from scheduler.domain.records import CostGroup
 
 JobSource = Mapping[str, Any] | str | Path
 """A job as a mapping, or a job file."""
@@ -46,7 +42,9 @@ BatchSource = Iterable[Mapping[str, Any]] | Mapping[str, Any] | str | Path
 """Several jobs, or a job file or its content."""
 
 
-class Client(PolicyCalls, PolicyJobCalls, NodeCalls, ProjectCalls, SecretCalls, SweepCalls):
+class Client(
+    ClusterCalls, PolicyCalls, PolicyJobCalls, NodeCalls, ProjectCalls, SecretCalls, SweepCalls
+):
     """A connection to one service; safe to share between threads.
 
     Without arguments it finds the service and the token by itself: $FULCRUM_URL and
@@ -240,40 +238,6 @@ class Client(PolicyCalls, PolicyJobCalls, NodeCalls, ProjectCalls, SecretCalls, 
             job.wait(left, check=check)
         return waited
 
-    def cluster(self) -> ClusterOut:
-        """Pools, devices, who holds them, and who decides."""
-        from api.schemas import ClusterOut
-
-        return ClusterOut.model_validate(self._transport.get("/v1/cluster"))
-
-    def costs(
-        self,
-        by: CostGroup = "user",
-        *,
-        since: datetime | None = None,
-        until: datetime | None = None,
-    ) -> CostsOut:
-        """Measured device time, dollars and joules of ended attempts."""
-        from api.schemas import CostsOut
-
-        return CostsOut.model_validate(
-            self._transport.get("/v1/costs", by=by, since=_instant(since), until=_instant(until))
-        )
-
-    def estimates(
-        self, by: Literal["source", "kind"] = "source", *, limit: int = 100
-    ) -> EstimatesOut:
-        """How far the estimates of runtimes were from the truth."""
-        from api.schemas import EstimatesOut
-
-        return EstimatesOut.model_validate(self._transport.get("/v1/estimates", by=by, limit=limit))
-
-    def usage(self, *, limit: int = 10) -> UsageOut:
-        """What takes the space in the service's data folder; `limit`: of the biggest jobs."""
-        from api.schemas import UsageOut
-
-        return UsageOut.model_validate(self._transport.get("/v1/usage", limit=limit))
-
     def prune(
         self,
         *,
@@ -381,7 +345,7 @@ def _filters(
     **same: str | int | None,
 ) -> dict[str, Any]:
     """Parameters of a listing."""
-    times = {"submitted_from": _instant(since), "submitted_to": _instant(until)}
+    times = {"submitted_from": instant(since), "submitted_to": instant(until)}
     return {"state": _several(state), "kind": _several(kind), **times, **same}
 
 
@@ -416,14 +380,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, datetime):
-        return _instant(value)
+        return instant(value)
     if isinstance(value, Mapping):
         return {str(name): _plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return value
-
-
-def _instant(value: datetime | None) -> str | None:
-    """ISO 8601 with zone; a time without one is local."""
-    return None if value is None else value.astimezone().isoformat()

@@ -7,6 +7,7 @@ import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from datetime import datetime
 from json import dumps
 from pathlib import Path
 from typing import Any, TypeVar
@@ -289,3 +290,8 @@ def _checked_key(key: str) -> str:
 def without_none(body: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that have a value."""
     return {name: value for name, value in body.items() if value is not None}
+
+
+def instant(value: datetime | None) -> str | None:
+    """ISO 8601 with zone; a time without one is local."""
+    return None if value is None else value.astimezone().isoformat()

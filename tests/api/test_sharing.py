@@ -33,7 +33,7 @@ def test_a_soft_limit_warns_once_in_a_submission(world: World) -> None:
     assert first["warnings"] == []
     world.until(first["id"], JobState.RUNNING)
     answer = world.client.post("/v1/jobs:batch", json={"jobs": [job, job]}).json()
-    said = ["project vision uses 1 devices, over its 0"]
+    said = ["project vision uses 1 device, over its 0"]
     assert [one["warnings"] for one in answer["jobs"]] == [said, []]
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from api.cli.views.job_table import ran, waited
-from api.schemas import JobOut
+from api.cli.views.job_table import ran, start, waited
+from api.schemas import JobOut, WaitingOut
 from scheduler.domain.jobs import Job
 from scheduler.domain.lifecycle import JobState
 from scheduler.testing.samples import job_spec
@@ -47,3 +47,21 @@ def test_waiting_and_running_never_overlap(
     job = JobOut.of(Job(1, job_spec(), state, "", T, **values))
     assert waited(job, at(now)) == pytest.approx(wait)
     assert ran(job, at(now)) == (None if run is None else pytest.approx(run))
+
+
+@pytest.mark.parametrize(
+    ("starts", "deadline", "text"),
+    [
+        (310, None, "#2, in about 5 min 10 s, gpu × 1"),
+        (0, None, "#2, now, gpu × 1"),
+        (310, 390, "#2, in about 5 min 10 s, 20 s late, gpu × 1"),
+        (310, 500, "#2, in about 5 min 10 s, gpu × 1"),
+    ],
+)
+def test_a_waiting_job_tells_when_it_starts(
+    starts: float, deadline: float | None, text: str
+) -> None:
+    waiting = WaitingOut(
+        job=7, position=2, start=at(starts), end=at(starts + 100), pool="gpu", width=1, dollars=0.1
+    )
+    assert start(waiting, None if deadline is None else at(deadline), at(0)) == text

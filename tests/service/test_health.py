@@ -179,7 +179,7 @@ def test_a_policy_that_starts_nothing_although_devices_are_free_is_told_of(world
     )
     assert not list(watch.idle(0.0))
     (told,) = watch.idle(health.IDLE_S)
-    assert told.text == "odd has started nothing for 5 min: 1 jobs wait, wgc would start 1 now"
+    assert told.text == "odd has started nothing for 5 min: 1 waiting job, wgc would start 1 now"
     world.service.policy_control.use("fcfs", actor="ann")
     world.step()
     assert not list(watch.idle(2 * health.IDLE_S))

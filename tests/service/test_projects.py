@@ -56,7 +56,7 @@ def test_a_hard_limit_of_devices_lets_jobs_wait(world):
     world.settle()
     assert (world.state(1), world.state(2)) == ("RUNNING", "QUEUED")
     found = world.service.queries.explain(2)
-    assert (found.cause, found.text) == ("quota", "project vision uses 1 of its 1 devices")
+    assert (found.cause, found.text) == ("quota", "project vision uses 1 of its 1 device")
     set_up(world, "vision", hard={"devices": None})
     assert world.state(2) == "STARTING"
 
@@ -102,7 +102,7 @@ def test_a_soft_limit_only_warns(world):
     assert world.state(2) == "RUNNING"
     assert world.service.projects.view("vision").warnings == (
         "project vision uses 2 devices, over its 1",
-        "project vision has 1 waiting jobs, over its 0",
+        "project vision has 1 waiting job, over its 0",
     )
 
 

@@ -15,7 +15,7 @@ from api.cli.support.output import table
 from api.cli.views.run_progress import brief
 
 if TYPE_CHECKING:
-    from api.schemas import JobOut
+    from api.schemas import ForecastOut, JobOut, WaitingOut
 
 COLOURS = {
     "QUEUED": "yellow",
@@ -43,8 +43,11 @@ LAYOUTS = (
 """Least width of the terminal, greatest width of NAME, columns."""
 
 
-def jobs_table(jobs: Sequence[JobOut], width: int) -> Table:
-    """Return the jobs as a table; a narrow one leaves out the least important columns."""
+def jobs_table(jobs: Sequence[JobOut], width: int, forecast: ForecastOut | None = None) -> Table:
+    """Return the jobs as a table; a narrow one leaves out the least important columns.
+
+    With a forecast, waiting jobs tell their place in the queue and when they start.
+    """
     name_width, columns = next(
         (most, names.split()) for least, most, names in LAYOUTS if width >= least
     )
@@ -55,6 +58,8 @@ def jobs_table(jobs: Sequence[JobOut], width: int) -> Table:
         column.no_wrap = column.header not in ("NAME", "WHY")
         column.max_width = name_width if column.header == "NAME" else None
     now = datetime.now(UTC)
+    waiting = {one.job: one for one in forecast.waiting} if forecast else {}
+    held = forecast.held if forecast else {}
     for job in jobs:
         cells: dict[str, str | Text] = {
             ">JOB": str(job.id),
@@ -68,7 +73,7 @@ def jobs_table(jobs: Sequence[JobOut], width: int) -> Table:
             ">LOST": text_format.seconds(job.lost_s) if job.lost_s else "–",
             ">COST": text_format.dollars(job.dollars) if job.attempts else "–",
             ">ACC": text_format.share(job.accuracy),
-            "WHY": _cut(_why(job)),
+            "WHY": _cut(_why(job, waiting.get(job.id), held.get(job.id), now)),
         }
         result.add_row(*(cells[column] for column in columns))
     # A long reason is cut; rich would narrow the other columns, too.
@@ -82,11 +87,28 @@ def _cut(text: str) -> Text:
     return Text(text, no_wrap=True, overflow="ellipsis")
 
 
-def _why(job: JobOut) -> str:
-    """Why the job is in its state; of a running one how far it is."""
+def _why(job: JobOut, waiting: WaitingOut | None, held: str | None, now: datetime) -> str:
+    """Why the job is in its state; of a running one how far it is, of a waiting one how long."""
     if job.running is not None and job.state.value == "RUNNING":
         return brief(job.running)
-    return job.reason
+    if job.state.value != "QUEUED":
+        return job.reason
+    if waiting is None:
+        return held or job.reason
+    return start(waiting, job.deadline, now)
+
+
+def start(waiting: WaitingOut, deadline: datetime | None, now: datetime) -> str:
+    """Return `#2, in about 5 min 10 s, 20 s late, gpu × 1`: late by its deadline."""
+    left = (waiting.start - now).total_seconds()
+    late = 0.0 if deadline is None else (waiting.end - deadline).total_seconds()
+    parts = (
+        f"#{waiting.position}",
+        f"in about {text_format.seconds(left)}" if left > 1 else "now",
+        f"{text_format.seconds(late)} late" if late > 0 else "",
+        f"{waiting.pool} × {waiting.width}",
+    )
+    return ", ".join(filter(None, parts))
 
 
 def _width(column: Column) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,7 +24,7 @@ from api.cli.views.run_progress import accuracy, sentence
 from scheduler.domain.nodes import LOCAL
 
 if TYPE_CHECKING:
-    from api.client import JobHandle
+    from api.client import Client, JobHandle
     from api.client.job import JobUpdate
     from api.schemas import JobDetail, JobOut
 
@@ -69,16 +70,28 @@ def ls(
     )
     with client(ctx) as service:
         if watch and not as_json:
-            watched(lambda: jobs_table(wanted.read(service), out().width))
+            watched(lambda: _listed(service, wanted.read(service)))
             return
         found = wanted.read(service)
         more = wanted.left_out(service, found)
+        shown = None if as_json or not found else _listed(service, found)
     if as_json:
         print_json([job.model_dump(mode="json") for job in found])
         return
-    out().print(jobs_table(found, out().width) if found else "[dim]no jobs[/]")
+    out().print(shown or "[dim]no jobs[/]")
     if more > 0:
         out().print(f"[dim]… {more:,} more: --limit N, or --all[/]")
+
+
+def _listed(service: Client, jobs: Sequence[JobOut]) -> Table:
+    """The jobs as a table; if some wait, with when they start."""
+    from api.client import UnavailableError
+
+    forecast = None
+    if any(job.state.value == "QUEUED" for job in jobs):
+        with suppress(UnavailableError):  # the jobs are worth showing without it
+            forecast = service.forecast()
+    return jobs_table(jobs, out().width, forecast)
 
 
 def show(ctx: typer.Context, job: JobId, as_json: Json = False) -> None:

@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from api.cli.support.global_options import Json, client
 from api.cli.support.output import out, print_json, table
-from scheduler.domain.units import counted
+from scheduler.domain.units import counted, money
 
 if TYPE_CHECKING:
     from api.schemas import ProjectOut, QuotaOut
@@ -19,8 +19,8 @@ Name = Annotated[str, typer.Argument(help="Name of the project.")]
 _LIMITS: dict[str, Callable[[float], str]] = {
     "devices": lambda most: counted(most, "device") + " at once",
     "queued": lambda most: counted(most, "waiting job"),
-    "dollars_per_day": "${:,.2f} a day".format,
-    "dollars_per_month": "${:,.2f} a month".format,
+    "dollars_per_day": lambda most: f"{money(most)} a day",
+    "dollars_per_month": lambda most: f"{money(most)} a month",
 }
 
 
@@ -60,8 +60,8 @@ def ls(ctx: typer.Context, as_json: Json = False) -> None:
             f"{one.factor:.2f}",
             str(one.devices),
             str(one.queued),
-            f"${one.dollars_today:,.2f}",
-            f"${one.dollars_this_month:,.2f}",
+            money(one.dollars_today),
+            money(one.dollars_this_month),
             _words(one.hard) or "–",
             style="yellow" if one.warnings else None,
         )
@@ -134,8 +134,8 @@ def _show(project: ProjectOut, *, as_json: bool) -> None:
         "share": f"{project.share:g}",
         "used": f"{project.ratio:.2f} × its share lately, so its jobs count {project.factor:.2g} ×",
         "now": f"{counted(project.devices, 'device')}, {counted(project.queued, 'waiting job')}",
-        "spent": f"${project.dollars_today:,.2f} today, ${project.dollars_this_month:,.2f} this "
-        f"month; its running jobs will cost ${project.committed:,.2f}",
+        "spent": f"{money(project.dollars_today)} today, {money(project.dollars_this_month)} this "
+        f"month; its running jobs will cost {money(project.committed)}",
         "limits": _words(project.hard) or "none",
         "soft limits": _words(project.soft) or "none",
     }

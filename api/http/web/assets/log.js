@@ -78,6 +78,6 @@ export function Log({ job }) {
       <a class="button" href="/v1/jobs/${job}/logs" download="job-${job}.log">Download</a></div>
     <div class="log" ref=${box} onScroll=${scrolled} tabindex="0" role="log" aria-label="Log of job ${job}">
       ${lines.length ? lines.map((line) => html`<div key=${line.key} class=${line.attempt ? "attempt" : ""}>${line.text || " "}</div>`)
-        : html`<span class="quiet">No output yet.</span>`}
+        : html`<span class="quiet">${told === "complete" ? "No output." : "No output yet."}</span>`}
     </div></section>`;
 }

@@ -105,8 +105,10 @@ export function Timing({ job, waiting }) {
     const waited = `waits ${seconds(since(job.submitted_at))}`;
     if (!waiting) return html`<span>${waited}</span>`;
     const left = time(waiting.start) - now();
+    const late = job.deadline ? time(waiting.end) - time(job.deadline) : 0;
     return html`<span><b>#${waiting.position}</b> starts ${left > 1 ? `in about ${about(left)}` : "now"}
-      <small> ${waiting.pool} × ${waiting.width}</small></span>`;
+      <small> ${waiting.pool} × ${waiting.width}</small>
+      ${late > 0 && html`<small class="late">⚠ ends ${about(late)} after its deadline</small>`}</span>`;
   }
   if (FINAL.includes(job.state)) {
     return html`<span>${job.ran_s ? `ran ${seconds(job.ran_s)}` : "did not run"}</span>`;
