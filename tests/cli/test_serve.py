@@ -14,6 +14,7 @@ import pytest
 
 from api.client import Client
 from api.local_service import clear
+from tests.support.thinning import thinned
 from tests.support.waiting import PATIENCE_S
 
 LIMIT_S = PATIENCE_S
@@ -45,7 +46,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
     clear(tmp_path)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", thinned([signal.SIGTERM, signal.SIGINT]))
 def test_serve_announces_itself_and_stops_in_order(start, tmp_path, number):
     process, said = start()
     address = tmp_path / "address"
@@ -59,6 +60,7 @@ def test_serve_announces_itself_and_stops_in_order(start, tmp_path, number):
     assert not address.exists()
 
 
+@pytest.mark.slow
 def test_a_service_stops_in_order_while_decisions_are_compiled(tmp_path):
     process = subprocess.Popen(
         [*COMMAND, "serve", "--data", str(tmp_path / "data"), "--port", "0"],

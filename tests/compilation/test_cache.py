@@ -54,6 +54,7 @@ def test_a_change_of_a_constant_elsewhere_is_noticed(tmp_path: Path) -> None:
     assert (changed["value"], changed["before"], changed["compiled"]) == (11.0, "stale", 1)
 
 
+@pytest.mark.slow
 def test_a_change_of_a_called_function_is_noticed(tmp_path: Path) -> None:
     package = write(tmp_path)
     run(tmp_path)
@@ -63,6 +64,7 @@ def test_a_change_of_a_called_function_is_noticed(tmp_path: Path) -> None:
     assert (changed["value"], changed["before"], changed["compiled"]) == (0.0, "stale", 1)
 
 
+@pytest.mark.slow
 def test_a_change_of_the_columns_is_noticed(tmp_path: Path) -> None:
     package = write(tmp_path)
     run(tmp_path)
@@ -84,6 +86,7 @@ def test_a_warm_cache_in_a_read_only_folder_is_used(read_only: Path, tmp_path: P
     assert not (tmp_path / "user").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not can_bind(), reason="root may write everywhere, and setpriv is missing")
 def test_the_user_keeps_what_a_read_only_folder_lacks(read_only: Path, tmp_path: Path) -> None:
     lock(read_only)

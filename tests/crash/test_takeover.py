@@ -69,6 +69,7 @@ def test_stopped_between_commit_and_launch_and_continued_later(place: Place, tak
     place.close()
 
 
+@pytest.mark.slow
 def test_killed_under_load_with_a_follower(place: Place) -> None:
     """What runs is adopted, what waits is started, once."""
     with place.service("--standby", "--jobs", "12") as first, place.service("--standby"):

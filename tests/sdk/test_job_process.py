@@ -152,6 +152,7 @@ def test_the_names_are_public_and_import_nothing_else() -> None:
     assert found.stdout == "set()\n"
 
 
+@pytest.mark.slow
 def test_the_recurrent_network_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
     """As if the service preempted it: SIGTERM after a saved epoch, then another attempt."""
     command = [sys.executable, str(LSTM), "--epochs", "4"]

@@ -24,6 +24,7 @@ from scheduler.store.base import JobQuery
 from scheduler.testing.samples import job_spec
 from scheduler.workloads.spec.specs import parse_work
 from tests.support.service_worlds import World, memory_store
+from tests.support.thinning import thinned
 
 RATES = (0.1, 0.01, 0.001)
 WORK = parse_work("cnn-train", {"epochs": 4}).model_dump(mode="json")
@@ -220,7 +221,7 @@ def test_a_retried_trial_is_a_job_of_its_own(world):
     assert (job.spec.sweep, job.spec.index, job.retry_of) == (None, None, 1)
 
 
-@pytest.mark.parametrize("method", [SweepMethod.RANDOM, SweepMethod.TPE])
+@pytest.mark.parametrize("method", thinned([SweepMethod.TPE, SweepMethod.RANDOM]))
 def test_equal_seeds_and_histories_draw_equal_parameters(build, method):
     """Also after a restart between any two trials."""
     spaces = {
@@ -294,7 +295,7 @@ class Partly:
         return getattr(self._other, name)
 
 
-@pytest.mark.parametrize("cancelled", [False, True], ids=["to its end", "cancelled"])
+@pytest.mark.parametrize("cancelled", thinned([False, True]), ids=["to its end", "cancelled"])
 def test_a_service_that_is_killed_between_any_two_steps_does_each_once(tmp_path, cancelled):
     """Each change of the store, each submission and each cancellation is once the last one."""
     for last in range(200):

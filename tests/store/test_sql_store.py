@@ -41,6 +41,7 @@ class SqlContract(StoreContract):
         submitted(other)
         assert [one.id for one in store.live()[0]] == [1, 2]
 
+    @pytest.mark.slow
     def test_thousands_at_once(self, store: SqlStore) -> None:
         """More than one statement's worth of parameters."""
         count = 12_000

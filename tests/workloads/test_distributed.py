@@ -17,6 +17,7 @@ from scheduler.workloads.data.images import Batches, Prepared, mix
 from scheduler.workloads.models import architectures, weights
 from scheduler.workloads.models.optimizers import learning_rate
 from scheduler.workloads.spec.work import CnnTrainWork
+from tests.support.thinning import thinned
 from tests.workloads.conftest import SIGKILLED, Ended, Nursery
 
 KILL, TERM = int(signal.SIGKILL), int(signal.SIGTERM)
@@ -119,6 +120,7 @@ def test_rank_0_speaks_for_the_attempt(pair: Ended) -> None:
     assert "metrics" not in other.result
 
 
+@pytest.mark.slow
 def test_three_parts_with_normalisation_end_with_equal_weights(
     nursery: Nursery, tmp_path: Path
 ) -> None:
@@ -133,8 +135,7 @@ def test_three_parts_with_normalisation_end_with_equal_weights(
     assert ended.result["epochs"] < 9, "early stopping ends all ranks"
 
 
-@pytest.mark.parametrize("whole", [False, True])
-@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize(("rank", "whole"), thinned([(0, False), (1, False), (0, True), (1, True)]))
 def test_a_lost_rank_ends_the_others_with_its_reason(
     rank: int, whole: bool, nursery: Nursery, tmp_path: Path
 ) -> None:
@@ -196,6 +197,7 @@ def test_a_stopped_attempt_goes_on_at_another_width(
         assert other["train_loss"] == pytest.approx(one["train_loss"], rel=1e-3)
 
 
+@pytest.mark.slow
 def test_batches_that_are_too_small_leave_ranks_idle(nursery: Nursery, tmp_path: Path) -> None:
     work = PLAIN | {"limit": 7, "batch_size": 3, "loader_workers": 1, "epochs": 2}
     ended = nursery.run(tmp_path, "cnn-train", work, nodes=(1, 1, 1))
@@ -225,6 +227,7 @@ def test_answers_do_not_depend_on_the_number_of_ranks(
     assert three.result["metrics"]["accuracy"] == one.result["metrics"]["accuracy"]
 
 
+@pytest.mark.slow
 def test_programs_of_a_command_find_each_other(nursery: Nursery, tmp_path: Path) -> None:
     program = (
         "import os, torch, torch.distributed as dist\n"

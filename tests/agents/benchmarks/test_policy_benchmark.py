@@ -43,6 +43,7 @@ from scheduler.policies.heuristics import HEURISTICS
 from scheduler.policies.learned_index import on
 from scheduler.policies.lookup import named
 from tests.support.learning_world import TINY
+from tests.support.thinning import thinned
 
 PARTS = ("index", "constants")
 FOUND = CaseFigures(
@@ -401,10 +402,13 @@ class TestDocument:
 
 @pytest.mark.parametrize(
     "part",
-    [
-        ablation.PART, budget.PART, curves.PART, drawn.PART, frontier.PART, goals.PART, kth.PART,
-        rlscheduler.PART, traces.PART, transfer.PART,
-    ],
+    thinned(
+        [
+            ablation.PART, goals.PART, curves.PART, kth.PART, rlscheduler.PART, traces.PART,
+            budget.PART, drawn.PART, frontier.PART, transfer.PART,
+        ],
+        keep=5,
+    ),
     ids=lambda part: part.name,
 )  # fmt: skip
 def test_reports_read_what_a_quick_measurement_writes(part, tmp_path, monkeypatch):

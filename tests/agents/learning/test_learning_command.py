@@ -14,6 +14,7 @@ from api.cli.main import app
 from api.cli.support.training_options import training_values
 from scheduler.domain.errors import InputError
 from tests.support.learning_world import mixed_cloud
+from tests.support.thinning import thinned
 
 SMALL = {
     "jobs": 12, "rows": 24, "hidden": 16, "workloads": 2, "demonstrations": 40,
@@ -267,7 +268,7 @@ def index_words(folder, *words, **settings):
     return ["policy", "train", str(folder), "--algo", "cmaes", "--steps", "2000", *given, *words]
 
 
-@pytest.mark.parametrize("scale", ["best", "start"])
+@pytest.mark.parametrize("scale", thinned(["best", "start"]))
 def test_an_index_is_trained_registered_compared_and_shown(tmp_path, scale):
     """`start`: a distribution that wanders off at once, so that the base is kept."""
     sigma = 0.1 if scale == "best" else 1e6

@@ -16,6 +16,7 @@ from scheduler.policies.preemptive import PREEMPTIVE
 from tests.support import golden
 from tests.support.logs import placements
 from tests.support.simulated import elastic, pool
+from tests.support.thinning import thinned
 
 CLOUD = pool("gpu", 8, nodes=4, boot_s=60.0)
 OWNED = pool("cpu", 16, nodes=4)
@@ -35,7 +36,7 @@ def test_heuristics(name):
     golden.check("simulation", placements(ran), name)
 
 
-@pytest.mark.parametrize("name", list(PREEMPTIVE))
+@pytest.mark.parametrize("name", thinned(PREEMPTIVE))
 def test_preemptive_policies(name):
     ran = fresh()
     ran.run(PREEMPTIVE[name])
