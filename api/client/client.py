@@ -14,7 +14,6 @@ from api.client import files
 from api.client.cluster import ClusterCalls
 from api.client.connection import find
 from api.client.job import JobHandle, JobRef, events, found, number
-from api.client.nodes import NodeCalls
 from api.client.policies import PolicyCalls
 from api.client.policy_jobs import PolicyJobCalls
 from api.client.runs.comparison import RunComparison, compared
@@ -42,9 +41,7 @@ BatchSource = Iterable[Mapping[str, Any]] | Mapping[str, Any] | str | Path
 """Several jobs, or a job file or its content."""
 
 
-class Client(
-    ClusterCalls, PolicyCalls, PolicyJobCalls, NodeCalls, ProjectCalls, SecretCalls, SweepCalls
-):
+class Client(ClusterCalls, PolicyCalls, PolicyJobCalls, ProjectCalls, SecretCalls, SweepCalls):
     """A connection to one service; safe to share between threads.
 
     Without arguments it finds the service and the token by itself: $FULCRUM_URL and

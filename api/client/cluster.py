@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import quote
 
 from api.client.transport import Transport, instant
 
 if TYPE_CHECKING:
-    from api.schemas import ClusterOut, CostsOut, EstimatesOut, ForecastOut, UsageOut
+    from api.schemas import (
+        ClusterOut,
+        CostsOut,
+        EstimatesOut,
+        ForecastOut,
+        NodeEventPage,
+        NodesOut,
+        UsageOut,
+    )
     from scheduler.domain.records import CostGroup
 
 
 class ClusterCalls:
-    """The calls about devices, starts to come, costs and space."""
+    """The calls about nodes and devices, starts to come, costs and space."""
 
     _transport: Transport
 
@@ -56,3 +65,39 @@ class ClusterCalls:
         from api.schemas import UsageOut
 
         return UsageOut.model_validate(self._transport.get("/v1/usage", limit=limit))
+
+    def nodes(self) -> NodesOut:
+        """All nodes with their states, pools and jobs."""
+        from api.schemas import NodesOut
+
+        return NodesOut.model_validate(self._transport.get("/v1/nodes"))
+
+    def node_events(
+        self, node: str | None = None, *, after: int = 0, limit: int = 1000
+    ) -> NodeEventPage:
+        """What happened to nodes, oldest first; of one node or of all."""
+        from api.schemas import NodeEventPage
+
+        found = self._transport.get("/v1/nodes/events", node=node, after=after, limit=limit)
+        return NodeEventPage.model_validate(found)
+
+    def drain_node(self, name: str, reason: str = "") -> NodesOut:
+        """Let no further job start on a node; those that run there go on.
+
+        Raises `NotFoundError`.
+        """
+        return self._change(name, "drain", {"reason": reason})
+
+    def resume_node(self, name: str) -> NodesOut:
+        """Let jobs start on a drained node again. Raises `NotFoundError`."""
+        return self._change(name, "resume", None)
+
+    def retire_node(self, name: str) -> NodesOut:
+        """Forget a node that is gone. Raises `NotFoundError`, `ConflictError` if it is not."""
+        return self._change(name, "retire", None)
+
+    def _change(self, name: str, change: str, body: dict[str, str] | None) -> NodesOut:
+        from api.schemas import NodesOut
+
+        path = f"/v1/nodes/{quote(name, safe='')}/{change}"
+        return NodesOut.model_validate(self._transport.json("POST", path, json=body))

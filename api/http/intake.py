@@ -269,6 +269,7 @@ class _Draft:
             retry=Retry(job.retry.max_attempts, job.retry.backoff_s),
             max_duration_s=job.max_duration,
             array=None if member.first is None else -place[member.first],
+            parallel=job.parallel,
             index=member.index,
             notify=Notify(job.notify.to, job.notify.on),
             secrets=dict(job.secrets),

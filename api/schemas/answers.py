@@ -92,6 +92,9 @@ class JobOut(Answer):
         None, description="The job from whose checkpoints it goes on; null: from the start."
     )
     array: int | None = Field(None, description="First job of the array that it belongs to.")
+    parallel: int | None = Field(
+        None, description="Jobs of its array that wait for devices or run at once, at most."
+    )
     sweep: int | None = Field(None, description="The sweep of which it is a trial.")
     index: int | None = Field(None, description="Its index in the array, or number as a trial.")
     work: Mapping[str, Any]

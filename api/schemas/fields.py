@@ -40,7 +40,7 @@ MAX_INDEX = 2**31 - 1
 MAX_BYTES = 2**60
 
 _INDICES = re.compile(r"([0-9]{1,10})(?:-([0-9]{1,10})(?::([1-9][0-9]{0,8}))?)?")
-_ARRAY_LEGAL = "indices and ranges, such as 0-9, 1-9:2, 0-3,8 or [0, 1, 8]"
+_ARRAY_LEGAL = "indices and ranges, such as 0-9, 1-9:2, 0-3,8, 0-99%4 or [0, 1, 8]"
 _NUMBER = re.compile(r"[0-9.]+")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtp]?)(i?)b?", re.IGNORECASE)
 _SIZE_LEGAL = "bytes, or a number with a unit: 512MiB, 2GiB, 1.5GB"
@@ -127,6 +127,8 @@ def _array(value: Any) -> Any:
             raise ValueError(f"{value!r} names no indices; legal: {_ARRAY_LEGAL}")
         first, last, step = (int(text) if text else None for text in match.groups())
         assert first is not None
+        if last is not None and last < first:
+            raise ValueError(f"{part!r} ends before it begins; legal: {_ARRAY_LEGAL}")
         indices = range(first, (first if last is None else last) + 1, step or 1)
         if len(indices) > MAX_ARRAY:
             raise ValueError(f"{part!r} is more than {MAX_ARRAY} indices")
@@ -134,7 +136,20 @@ def _array(value: Any) -> Any:
     return found
 
 
+def at_once(job: Any) -> Any:
+    """A job with `array: 0-99%4`, as sbatch has it, as one with `array: 0-99` and `parallel: 4`."""
+    if not isinstance(job, Mapping) or job.get("parallel") is not None:
+        return job
+    array = job.get("array")
+    indices, percent, most = array.rpartition("%") if isinstance(array, str) else ("", "", "")
+    if not percent or not re.fullmatch(r"[1-9][0-9]{0,3}", most.strip()):
+        return job
+    return {**job, "array": indices, "parallel": int(most)}
+
+
 def _distinct(values: tuple[int, ...]) -> tuple[int, ...]:
+    if not values:
+        raise ValueError(f"it names no index; legal: {_ARRAY_LEGAL}")
     if len(set(values)) < len(values):
         raise ValueError("an index stands twice")
     return values
@@ -248,7 +263,10 @@ Width = Annotated[
         {
             "anyOf": [
                 {"type": "integer", "minimum": 1, "maximum": MAX_WIDTH},
-                {"type": "string", "pattern": r"^[0-9]+(\.\.[0-9]+)?$"},
+                {
+                    "type": "string",
+                    "pattern": r"^[0-9]+(\.\.[0-9]+)?$",
+                },
             ]
         }
     ),
@@ -263,7 +281,10 @@ Memory = Annotated[
         {
             "anyOf": [
                 {"type": "integer", "minimum": 0, "maximum": MAX_BYTES},
-                {"type": "string", "pattern": r"^[0-9.]+\s*[kKmMgGtTpP]?[iI]?[bB]?$"},
+                {
+                    "type": "string",
+                    "pattern": r"^[0-9.]+\s*[kKmMgGtTpP]?[iI]?[bB]?$",
+                },
             ]
         }
     ),
@@ -297,7 +318,10 @@ Duration = Annotated[
         {
             "anyOf": [
                 {"type": "number", "exclusiveMinimum": 0},
-                {"type": "string", "pattern": r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d)?)+$"},
+                {
+                    "type": "string",
+                    "pattern": r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d)?)+$",
+                },
             ]
         }
     ),
@@ -349,7 +373,10 @@ Array = Annotated[
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "string", "pattern": r"^[0-9]+(-[0-9]+(:[1-9][0-9]*)?)?(,.+)?$"},
+                {
+                    "type": "string",
+                    "pattern": r"^[0-9]+(-[0-9]+(:[1-9][0-9]*)?)?(,.+)?(%[1-9][0-9]*)?$",
+                },
                 {"type": "integer", "minimum": 0, "maximum": MAX_INDEX},
                 {
                     "type": "array",

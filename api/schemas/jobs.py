@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from api.schemas.fields import (
+    MAX_ARRAY,
     Addresses,
     After,
     Array,
@@ -24,6 +33,7 @@ from api.schemas.fields import (
     Project,
     Secrets,
     Width,
+    at_once,
 )
 from scheduler.domain.jobs import MIDDLE_PRIORITY, JobKind
 from scheduler.domain.lifecycle import JobState
@@ -128,7 +138,24 @@ class JobCommon(BaseModel):
         "it.",
         examples=["0-9", [0, 5]],
     )
+    parallel: int | None = Field(
+        None,
+        ge=1,
+        le=MAX_ARRAY,
+        description="Jobs of the array that wait for devices or run at the same time, at most; "
+        "`array: 0-99%4` means the same as `parallel: 4`.",
+        examples=[4],
+    )
     notify: NotifyIn = NotifyIn(to=(), on=ALL_OCCASIONS)
+
+    _at_once = model_validator(mode="before")(at_once)
+
+    @field_validator("parallel")
+    @classmethod
+    def _of_an_array(cls, parallel: int | None, info: ValidationInfo) -> int | None:
+        if parallel is not None and info.data.get("array") == ():
+            raise ValueError("needs `array`")
+        return parallel
 
 
 class CnnTrainJob(JobCommon):

@@ -90,6 +90,8 @@ class JobSpec:
     """The job from whose checkpoints the first attempt goes on."""
     array: int | None = None
     """The array that the job belongs to: the number of the array's first job."""
+    parallel: int | None = None
+    """Jobs of its array that wait for devices or hold some at the same time, at most."""
     sweep: int | None = None
     """The sweep of which the job is a trial."""
     index: int | None = None

@@ -13,7 +13,7 @@ class HoldReasons:
     """Why a queued job does not compete for devices yet."""
 
     cause: str
-    """`dependency`, `backoff`, `scheduled`, `budget` or `no-pool`."""
+    """`dependency`, `array`, `backoff`, `scheduled`, `budget` or `no-pool`."""
     text: str
     blockers: tuple[int, ...] = ()
     until: float | None = None

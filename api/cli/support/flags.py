@@ -76,7 +76,8 @@ JOB = (
     Flag(
         "array",
         str,
-        "Make a job of each index, as 0-9 or 1-9:2; {index} stands for it.",
+        "Make a job of each index, as 0-9, 1-9:2 or 0-99%4 (4 at the same time); {index} stands "
+        "for it.",
         metavar="INDICES",
     ),
     Flag(

@@ -124,6 +124,10 @@ class Backlog:
             plural = "s" if len(blockers) > 1 else ""
             names = ", ".join(str(dependency) for dependency in blockers)
             return HoldReasons("dependency", f"waits for job{plural} {names} to succeed", blockers)
+        blockers = self._dependencies.turn(job)
+        if blockers:
+            text = f"waits for its turn: {spec.parallel} of array {spec.array} at the same time"
+            return HoldReasons("array", text, blockers)
         if job.eligible_at > now:
             cause, text = ("backoff", job.reason) if job.failures else SCHEDULED
             return HoldReasons(cause, text, until=job.eligible_at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Callable, Collection, Iterator
 
 from scheduler.domain.jobs import Job
@@ -16,14 +17,43 @@ class Dependencies:
         self._state = state
         self._dependents: dict[int, set[int]] = {}
         self._outcomes: dict[int, JobState] = {}
+        self._arrays: dict[int, list[int]] = {}
+        """The live jobs of each array of which only some may run at the same time, ascending."""
 
     def add(self, job: Job) -> None:
         """A job is live."""
         for dependency in job.spec.after:
             self._dependents.setdefault(dependency, set()).add(job.id)
+        if job.spec.array is not None and job.spec.parallel is not None:
+            insort(self._arrays.setdefault(job.spec.array, []), job.id)
 
     def remove(self, job: Job) -> list[int]:
         """A job has ended; returns the numbers of the live jobs that wait for it, ascending."""
+        return sorted({*self._ended(job), *self._next_of_array(job)})
+
+    def _next_of_array(self, job: Job) -> list[int]:
+        """The job of the array whose turn it is as this one has ended."""
+        array, parallel = job.spec.array, job.spec.parallel
+        if array is None or parallel is None or array not in self._arrays:
+            return []
+        live = self._arrays[array]
+        at = bisect_left(live, job.id)
+        if live[at : at + 1] != [job.id]:
+            return []
+        del live[at]
+        if not live:
+            del self._arrays[array]
+        return live[parallel - 1 : parallel] if at < parallel else []
+
+    def turn(self, job: Job) -> tuple[int, ...]:
+        """The jobs of its array that keep it waiting because enough of them have their turn."""
+        array, parallel = job.spec.array, job.spec.parallel
+        if array is None or parallel is None:
+            return ()
+        first = self._arrays.get(array, [])[:parallel]
+        return tuple(first) if len(first) == parallel and job.id > first[-1] else ()
+
+    def _ended(self, job: Job) -> list[int]:
         dependents = sorted(self._dependents.get(job.id, ()))
         if dependents:
             self._outcomes[job.id] = job.state
@@ -68,3 +98,9 @@ class Dependencies:
             yield f"dependencies differ: {sorted(links ^ known)}"
         if not self._outcomes.keys() <= self._dependents.keys():
             yield f"outcomes that no job waits for: {sorted(self._outcomes)}"
+        members: dict[int, list[int]] = {}
+        for job in sorted(live.values(), key=lambda each: each.id):
+            if job.spec.array is not None and job.spec.parallel is not None:
+                members.setdefault(job.spec.array, []).append(job.id)
+        if members != self._arrays:
+            yield f"arrays differ: {members} and {self._arrays}"

@@ -262,7 +262,7 @@ def _facts(job: JobDetail) -> Table:
     if job.after:
         facts.append(("after", ", ".join(map(str, job.after))))
     if job.array is not None:
-        facts.append(("array", f"{job.array}, index {job.index}"))
+        facts.append(("array", f"{job.array}, index {job.index}" + _at_once(job)))
     if job.sweep is not None:
         facts.append(("sweep", f"{job.sweep}, trial {job.index}"))
     if job.retry_of:
@@ -272,6 +272,10 @@ def _facts(job: JobDetail) -> Table:
     for name, fact in facts:
         result.add_row(f"[dim]{escape(name)}[/]", fact)
     return result
+
+
+def _at_once(job: JobDetail) -> str:
+    return "" if job.parallel is None else f", {job.parallel} at the same time"
 
 
 def _nodes(names: Sequence[str]) -> str:

@@ -35,6 +35,7 @@ def plan(ctx: typer.Context, file: File, sets: Sets = None, as_json: Json = Fals
     for job in jobs:
         for name, one in (("sweep", "trial"), ("array", "index")):
             if job.pop(name, None):
+                job.pop("parallel", None)
                 err().print(f"[dim]of one {one}[/]")
     show_plan(ctx, jobs, as_json=as_json)
 

@@ -10,13 +10,13 @@ import typer
 
 from api.cli.commands.jobs import sweeps
 from api.cli.commands.jobs.plan import File, Sets, show_plan
-from api.cli.commands.jobs.submission import Submission, submits
+from api.cli.commands.jobs.submit_options import SubmitOptions, submits
 from api.cli.support.flags import COMMAND, INFER, JOB, TRAIN, pairs, takes
 from api.cli.support.global_options import client
 
 
 @submits
-def submit(ctx: typer.Context, file: File, how: Submission, sets: Sets = None) -> None:
+def submit(ctx: typer.Context, file: File, how: SubmitOptions, sets: Sets = None) -> None:
     """Submit the jobs of a file, all or none, or its sweep.
 
     Example: fulcrum submit examples/digits.yaml --set work.epochs=3 --wait
@@ -48,7 +48,7 @@ def submit(ctx: typer.Context, file: File, how: Submission, sets: Sets = None) -
 def train(
     ctx: typer.Context,
     job: dict[str, Any],
-    how: Submission,
+    how: SubmitOptions,
 ) -> None:
     """Train an image classifier.
 
@@ -63,7 +63,7 @@ def train(
 def infer(
     ctx: typer.Context,
     job: dict[str, Any],
-    how: Submission,
+    how: SubmitOptions,
     models: Annotated[
         list[str] | None,
         typer.Argument(metavar="MODEL…", help="Training jobs, or folders of their artifacts."),
@@ -85,7 +85,7 @@ def infer(
 def run(
     ctx: typer.Context,
     job: dict[str, Any],
-    how: Submission,
+    how: SubmitOptions,
     argv: Annotated[list[str], typer.Argument(metavar="-- ARGV…", help="Program and arguments.")],
 ) -> None:
     """Run a program in the current folder, or in --cwd.

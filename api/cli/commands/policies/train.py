@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.markup import escape
 
-from api.cli.commands.jobs.submission import Follow, Submission, Wait
+from api.cli.commands.jobs.submit_options import Follow, SubmitOptions, Wait
 from api.cli.commands.policies import registry as registered
 from api.cli.commands.policies import series
 from api.cli.support.global_options import GlobalOptions, Json
@@ -221,7 +221,7 @@ def _submit(
         config=os.environ.get("FULCRUM_CONFIG"),
         workers=workers,
     )
-    Submission(wait=wait, follow=follow, as_json=as_json).carry_out(ctx, body)
+    SubmitOptions(wait=wait, follow=follow, as_json=as_json).carry_out(ctx, body)
 
 
 def _settings(ctx: typer.Context) -> Settings:

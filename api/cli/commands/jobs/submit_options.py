@@ -31,7 +31,7 @@ Plan = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class Submission:
+class SubmitOptions:
     """What becomes of the jobs of one command; its fields are options.
 
     Raises `typer.BadParameter` for a timeout without an end to wait for.
@@ -88,12 +88,12 @@ class Submission:
 
 
 def submits(function: Callable[..., None]) -> Callable[..., None]:
-    """Add the options of a `Submission` to a command; it receives them as `how`."""
-    options = inspect.signature(Submission, eval_str=True).parameters
+    """Add the options of a `SubmitOptions` to a command; it receives them as `how`."""
+    options = inspect.signature(SubmitOptions, eval_str=True).parameters
     own = inspect.signature(function, eval_str=True)
 
     def command(**arguments: Any) -> None:
-        how = Submission(**{name: arguments.pop(name) for name in options})
+        how = SubmitOptions(**{name: arguments.pop(name) for name in options})
         function(**arguments, how=how)
 
     command.__name__ = function.__name__
