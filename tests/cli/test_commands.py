@@ -324,3 +324,14 @@ def test_nobody_there_is_exit_5(fulcrum):
 
 def test_a_url_that_is_none_is_a_usage_error(fulcrum):
     assert fulcrum("--url", "localhost", "ls").exit_code == 2
+
+
+def test_a_refusal_does_not_keep_other_jobs_from_being_cancelled(fulcrum, world):
+    fulcrum("run", "--array", "0-2", "--", "true")
+    assert fulcrum("cancel", "2").exit_code == 0
+    world.until(2, JobState.CANCELLED)
+    done = fulcrum("cancel", "1", "2", "nosuch", "3")
+    assert done.exit_code == 6
+    assert [line.split()[1] for line in done.stdout.splitlines()] == ["1", "3"]
+    assert "job 2 is CANCELLED already" in done.stderr
+    assert "nosuch" in done.stderr

@@ -70,3 +70,21 @@ def test_a_deadline_counts_what_it_waits_for(fulcrum: Fulcrum, tmp_path: Path) -
     assert second["warnings"] == []
     job = fulcrum.json("train", "-e", "1", "--after", "long", "--deadline", "+20s")
     assert "cannot be met" in job["warnings"][0]
+
+
+def test_of_a_sweep_one_trial_is_planned_and_of_an_array_one_index(
+    fulcrum: Fulcrum, tmp_path: Path
+) -> None:
+    file = tmp_path / "sweep.yaml"
+    file.write_text(
+        "{kind: cnn-train, work: {epochs: 3}, "
+        "sweep: {parameters: {learning_rate: [0.1, 0.01]}, trials: 2}}"
+    )
+    for words in (["plan", str(file)], ["submit", str(file), "--plan"]):
+        planned = fulcrum(*words)
+        assert planned.exit_code == 0, planned.output
+        assert "of one trial" in planned.stderr
+    planned = fulcrum("run", "--plan", "--array", "0-9%2", "--", "true")
+    assert planned.exit_code == 0, planned.output
+    assert "of one index" in planned.stderr
+    assert submitted(fulcrum) == 0

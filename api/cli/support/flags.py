@@ -80,6 +80,7 @@ JOB = (
         "for it.",
         metavar="INDICES",
     ),
+    Flag("parallel", int, "Jobs of the array that run at the same time, at most.", metavar="N"),
     Flag(
         "notify.to",
         list[str],

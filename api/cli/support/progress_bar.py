@@ -19,7 +19,10 @@ from rich.progress import Progress as Bar
 from api.cli.support import text_format
 
 STEPS = 10
-"""Lines in all when the output is no terminal."""
+"""Lines when the output is no terminal, beside one after each `QUIET_S` seconds without a line."""
+QUIET_S = 30.0
+FEWEST = 10
+"""The time left is told after so many steps: the first ones take longer, as workers start."""
 PERIOD_S = 3600
 """The time left is estimated from the steps in this many last seconds; one may take minutes."""
 
@@ -34,7 +37,7 @@ class ProgressBar:
         self._already = already
         self._done = already
         self._console = console
-        self._begun = time.monotonic()
+        self._begun = self._told = time.monotonic()
         self._bar: Bar | None = None
         self._task = TaskID(0)
 
@@ -82,13 +85,17 @@ class ProgressBar:
         if self._bar is not None:
             self._bar.advance(self._task, done - before)
             return
-        # The first tells how long it will take.
-        first = before == self._already
-        if first or STEPS * done // self._total > STEPS * before // self._total:
-            took = time.monotonic() - self._begun
-            rest = took / (self._done - self._already) * (self._total - self._done)
-            left = f", {text_format.seconds(rest)} left" if self._done < self._total else ""
-            self._console.print(
-                f"{self._what}: {self._done} of {self._total} "
-                f"after {text_format.seconds(took)}{left}"
-            )
+        now = time.monotonic()
+        tenth = STEPS * done // self._total > STEPS * before // self._total
+        if before == self._already or tenth or now - self._told >= QUIET_S:
+            self._told = now
+            self._console.print(f"{self._what}: {done} of {self._total}{self._times(now)}")
+
+    def _times(self, now: float) -> str:
+        """How long it took, and how long the rest will take."""
+        took, steps = now - self._begun, self._done - self._already
+        text = f" after {text_format.seconds(took)}"
+        if self._done >= self._total or steps < min(FEWEST, self._total / STEPS):
+            return text
+        rest = took / steps * (self._total - self._done)
+        return f"{text}, {text_format.seconds(rest)} left"

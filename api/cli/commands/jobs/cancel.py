@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.commands.jobs.listing import changed
+from api.cli.commands.jobs.listing import each
 from api.cli.support.global_options import Json, client
 from api.cli.support.output import out, print_error, print_json
 from scheduler.domain.units import counted
@@ -64,7 +64,7 @@ def cancel(
         )
     with client(ctx) as service:
         if jobs:
-            changed([service.job(number).cancel(reason) for number in jobs], as_json)
+            each(jobs, lambda one: service.job(one).cancel(reason), as_json)
         else:
             _cancel_all(service, {**wanted, "everything": everything}, reason, yes, as_json)
 

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from api.cli.commands.jobs.job_list import JobList
 from api.cli.support import text_format
+from api.cli.support.failures import told
 from api.cli.support.global_options import JobId, JobIds, Json, client, dial
 from api.cli.support.output import out, print_json, table
 from api.cli.views.job_table import jobs_table, ran, state, waited
@@ -145,7 +146,7 @@ def update(
             "nothing to change", param_hint="--priority, --preference or --deadline"
         )
     with client(ctx) as service:
-        changed([service.job(one).update(**changes) for one in jobs], as_json)
+        each(jobs, lambda one: service.job(one).update(**changes), as_json)
 
 
 def preempt(
@@ -163,7 +164,7 @@ def preempt(
     Example: fulcrum preempt 17 --reason "maintenance"
     """
     with client(ctx) as service:
-        changed([service.job(number).preempt(reason) for number in jobs], as_json)
+        each(jobs, lambda one: service.job(one).preempt(reason), as_json)
 
 
 def retry(
@@ -181,12 +182,13 @@ def retry(
     Example: fulcrum retry 17
     """
     with client(ctx) as service:
-        again = [service.job(number).retry(from_scratch=from_scratch) for number in jobs]
-    if as_json or out().is_terminal:
-        changed(again, as_json)
-    else:
-        for job in again:  # the number alone, for scripts
-            print(job.id)
+        each(
+            jobs,
+            lambda one: service.job(one).retry(from_scratch=from_scratch),
+            as_json,
+            # The number alone, for scripts.
+            line=None if out().is_terminal else lambda job: str(job.id),
+        )
 
 
 def watched(view: Callable[[], RenderableType]) -> None:
@@ -201,15 +203,40 @@ def watched(view: Callable[[], RenderableType]) -> None:
             live.update(view(), refresh=True)
 
 
-def changed(jobs: Sequence[JobHandle], as_json: bool) -> None:
-    """Print the state of each job on a line."""
+def each(
+    jobs: Sequence[str],
+    change: Callable[[str], JobHandle],
+    as_json: bool,
+    line: Callable[[JobHandle], str] | None = None,
+) -> None:
+    """Change each job and print what it is then; exit with the code of the first refusal.
+
+    A refusal does not keep the other jobs from being changed.
+    """
+    from api.client.errors import ApiError
+
+    code, dumped = None, []
+    for name in jobs:
+        try:
+            job = change(name)
+        except ApiError as error:
+            if len(jobs) == 1:
+                raise
+            code = code or told(error)
+            continue
+        if as_json:
+            dumped.append(job.info.model_dump(mode="json"))
+        else:
+            out().print((line or _changed)(job))
     if as_json:
-        dumped = [job.info.model_dump(mode="json") for job in jobs]
-        print_json(dumped if len(dumped) > 1 else dumped[0])
-        return
-    for job in jobs:
-        again = _again(job.info)
-        out().print(f"job [bold]{job.id}[/] {state(job.state.value)}{again}: {escape(job.reason)}")
+        print_json(dumped if len(jobs) > 1 else dumped[0])
+    if code is not None:
+        raise typer.Exit(code)
+
+
+def _changed(job: JobHandle) -> str:
+    again = _again(job.info)
+    return f"job [bold]{job.id}[/] {state(job.state.value)}{again}: {escape(job.reason)}"
 
 
 def _again(job: JobOut) -> str:

@@ -31,17 +31,15 @@ def plan(ctx: typer.Context, file: File, sets: Sets = None, as_json: Json = Fals
     """
     from api.client import files
 
-    jobs = files.read(file, sets or ())
-    for job in jobs:
-        for name, one in (("sweep", "trial"), ("array", "index")):
-            if job.pop(name, None):
-                job.pop("parallel", None)
-                err().print(f"[dim]of one {one}[/]")
-    show_plan(ctx, jobs, as_json=as_json)
+    show_plan(ctx, files.read(file, sets or ()), as_json=as_json)
 
 
 def show_plan(ctx: typer.Context, jobs: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
-    """Print what would happen to each job if it were the only one that is submitted."""
+    """Print what would happen to each job if it were the only one that is submitted.
+
+    Of a sweep it is one trial, of an array one index.
+    """
+    jobs = [_single(job) for job in jobs]
     with client(ctx) as service:
         plans = [service.plan(jobs[0])] if len(jobs) == 1 else service.plan_batch(jobs)
     if as_json:
@@ -51,6 +49,14 @@ def show_plan(ctx: typer.Context, jobs: Sequence[Mapping[str, Any]], *, as_json:
     for place, (job, plan) in enumerate(zip(jobs, plans, strict=True), 1):
         title = str(job.get("name") or f"job {place} of the file") if len(jobs) > 1 else None
         out().print(outlook_table(plan, title))
+
+
+def _single(job: Mapping[str, Any]) -> dict[str, Any]:
+    """One trial of a sweep or one index of an array; any other job itself."""
+    for name, one in (("sweep", "trial"), ("array", "index")):
+        if job.get(name):
+            err().print(f"[dim]of one {one}[/]")
+    return {key: value for key, value in job.items() if key not in ("sweep", "array", "parallel")}
 
 
 def outlook_table(outlooks: Sequence[OutlookOut], title: str | None = None) -> Table:
