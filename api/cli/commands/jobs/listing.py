@@ -222,7 +222,8 @@ def each(
         except ApiError as error:
             if len(jobs) == 1:
                 raise
-            code = code or told(error)
+            refusal = told(error)
+            code = code or refusal
             continue
         if as_json:
             dumped.append(job.info.model_dump(mode="json"))
