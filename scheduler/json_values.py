@@ -49,3 +49,14 @@ def is_shallow(value: Any, depth: int) -> bool:
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write `plain(value)` whole or not at all; it survives a power cut. Raises `OSError`."""
     write_text(path, json.dumps(plain(value), indent=1) + "\n")
+
+
+def finite(value: Any) -> float | None:
+    """A number that can be counted with; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from scheduler.domain.errors import FulcrumError
 from scheduler.domain.events import Event, Transition
-from scheduler.domain.jobs import Attempt, Job, JobKind, JobSpec
+from scheduler.domain.jobs import Attempt, Job, JobKind, JobSpec, fresh_nonce
 from scheduler.domain.lifecycle import JobState
 from scheduler.domain.nodes import Node, NodeEvent
 from scheduler.domain.records import Cost, CostGroup, Decision, Measurement
@@ -47,6 +47,20 @@ class Submission:
     def reason(self) -> str:
         """Why the new jobs are in their state."""
         return "waiting for its time" if self.eligible_at else "waiting"
+
+    def job(self, number: int, spec: JobSpec) -> Job:
+        """One of the new jobs, as it is stored."""
+        return Job(
+            id=number,
+            spec=spec,
+            state=JobState.QUEUED,
+            reason=self.reason,
+            submitted_at=self.now,
+            retry_of=self.retry_of,
+            progress=self.progress,
+            eligible_at=self.eligible_at,
+            nonce=fresh_nonce(),
+        )
 
 
 def named(submission: Submission) -> frozenset[int]:

@@ -18,8 +18,8 @@ from scheduler.domain.errors import (
     StateError,
 )
 from scheduler.domain.events import Event, Transition
-from scheduler.domain.jobs import Attempt, Job, bound, fresh_nonce
-from scheduler.domain.lifecycle import EventName, JobState
+from scheduler.domain.jobs import Attempt, Job, bound
+from scheduler.domain.lifecycle import EventName
 from scheduler.domain.nodes import Node, NodeEvent
 from scheduler.domain.records import Cost, CostGroup, Decision, Measurement
 from scheduler.json_values import plain
@@ -279,20 +279,7 @@ def _submit(tables: _Tables, submission: Submission, known: frozenset[int]) -> l
     ]
     if submission.retry_of is not None:
         _require("retry_of", {submission.retry_of}, known)
-    jobs = [
-        Job(
-            id=number,
-            spec=spec,
-            state=JobState.QUEUED,
-            reason=submission.reason,
-            submitted_at=submission.now,
-            retry_of=submission.retry_of,
-            progress=submission.progress,
-            eligible_at=submission.eligible_at,
-            nonce=fresh_nonce(),
-        )
-        for number, spec in zip(numbers, specs, strict=True)
-    ]
+    jobs = [submission.job(number, spec) for number, spec in zip(numbers, specs, strict=True)]
     for job in jobs:
         tables.jobs[job.id] = job
         _append(tables, Event(job.id, EventName.SUBMITTED, submission.now, submission.actor))

@@ -12,8 +12,9 @@ from torchvision.transforms import v2
 
 from scheduler.workloads.data.augmentations import augmentation
 from scheduler.workloads.models.optimizers import chosen
+from scheduler.workloads.spec.augmentation import Augmentation
 from scheduler.workloads.spec.specs import profile
-from scheduler.workloads.spec.work import Augmentation, CnnTrainWork
+from scheduler.workloads.spec.work import CnnTrainWork
 from tests.workloads.conftest import Nursery
 
 EVERYTHING = {

@@ -13,7 +13,7 @@ from fastapi import Query
 
 from api.schemas.fields import MAX_ID
 from scheduler.domain.errors import InputError
-from scheduler.workloads.spec.work import Text
+from scheduler.workloads.spec.texts import Text
 
 E = TypeVar("E", bound=StrEnum)
 

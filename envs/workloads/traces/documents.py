@@ -7,7 +7,7 @@ import gzip
 import hashlib
 import io
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,6 +118,28 @@ def records(document: Document, columns: Sequence[str]) -> Iterator[tuple[int, l
         raise InputError(
             f"{document.name}, line {reader.line_num}: {error}", {"trace": "CSV with a header"}
         ) from None
+
+
+def parsed(
+    document: Document,
+    columns: Sequence[str],
+    job: Callable[..., tuple[float, dict[str, Any]]],
+    *,
+    strict: bool,
+) -> Workload:
+    """The workload of a CSV text with a header; `job` makes a row for `workload` of its columns.
+
+    A row for which `job` raises `ValueError` is left out. Raises `InputError` if no job is left,
+    or with `strict` for the first bad row.
+    """
+    rejects = Rejects(document, strict=strict)
+    rows: list[tuple[float, dict[str, Any]]] = []
+    for line, fields in records(document, columns):
+        try:
+            rows.append(job(*fields))
+        except ValueError as error:
+            rejects.add(line, error)
+    return workload(document, rows, rejects)
 
 
 def workload(

@@ -13,12 +13,20 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from envs.workloads.base import Workload, WorkloadRun
-from envs.workloads.traces.documents import Document, Rejects, figure, open_document, records, whole
-from envs.workloads.traces.documents import workload as ordered
+from envs.workloads.traces.documents import (
+    Document,
+    Rejects,
+    figure,
+    open_document,
+    parsed,
+    records,
+    whole,
+)
 from scheduler.domain.errors import InputError
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
@@ -61,14 +69,12 @@ def parse(
     """
     if slices < 1:
         raise InputError("a GPU has at least one slice", {"slices": "a whole number ≥ 1"})
-    rejects = Rejects(document, strict=strict)
-    rows: list[tuple[float, dict[str, Any]]] = []
-    for line, fields in records(document, PODS):
-        try:
-            rows.append(_pod(*fields, slices=slices, limit=processors))
-        except ValueError as error:
-            rejects.add(line, error)
-    return ordered(document, rows, rejects)
+    return parsed(
+        document,
+        PODS,
+        partial(_pod, slices=slices, limit=processors),
+        strict=strict,
+    )
 
 
 def pools(path: Path | str, *, slices: int = 1) -> tuple[Pool, ...]:

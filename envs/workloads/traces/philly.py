@@ -7,12 +7,18 @@ USENIX ATC 2019. Columns: timestamp, duration (s), num_gpus, cluster (the virtua
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from envs.workloads.base import Workload, WorkloadRun
-from envs.workloads.traces.documents import Document, Rejects, figure, open_document, records, whole
-from envs.workloads.traces.documents import workload as ordered
+from envs.workloads.traces.documents import (
+    Document,
+    figure,
+    open_document,
+    parsed,
+    whole,
+)
 from scheduler.domain.resources import DeviceKind
 
 COLUMNS = ("timestamp", "duration", "num_gpus", "cluster")
@@ -30,14 +36,7 @@ def parse(document: Document, *, strict: bool = False, processors: int | None = 
     number of GPUs of the machine; wider jobs are left out. Raises `InputError` if no job is
     left, or with `strict` for the first bad row.
     """
-    rejects = Rejects(document, strict=strict)
-    rows: list[tuple[float, dict[str, Any]]] = []
-    for line, fields in records(document, COLUMNS):
-        try:
-            rows.append(_job(*fields, limit=processors))
-        except ValueError as error:
-            rejects.add(line, error)
-    return ordered(document, rows, rejects)
+    return parsed(document, COLUMNS, partial(_job, limit=processors), strict=strict)
 
 
 def _job(

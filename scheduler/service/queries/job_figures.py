@@ -7,11 +7,12 @@ from typing import Any
 
 from scheduler.domain.jobs import Attempt, Job, JobKind
 from scheduler.domain.transitions import spent
+from scheduler.json_values import finite
 from scheduler.service.dispatch.event_handlers import removed_pool
 from scheduler.service.live.live_jobs import LiveJobs
 from scheduler.service.paths import Paths
 from scheduler.service.queries.views import JobFigures, RunProgress
-from scheduler.service.running.work_reports import WorkReport, finite, newest_report
+from scheduler.service.running.work_reports import WorkReport, newest_report
 from scheduler.store.base import Store
 
 MOST_ATTEMPTS = 100_000

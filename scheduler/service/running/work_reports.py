@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from scheduler.files import regular
+from scheduler.json_values import finite
 from scheduler.jsonlines import record
 
 TAIL = 64 * 1024
@@ -52,17 +52,6 @@ def newest_report(metrics: Path) -> WorkReport | None:
         best = max(_epochs(metrics), default=None, key=lambda one: one[0])
         return found if best is None else replace(found, best_accuracy=best[0], best_epoch=best[1])
     return None
-
-
-def finite(value: Any) -> float | None:
-    """A number that can be counted with; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None
 
 
 def _epochs(metrics: Path) -> Iterator[tuple[float, int | None]]:

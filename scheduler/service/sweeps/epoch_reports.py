@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from scheduler import jsonlines
 from scheduler.domain.groups.sweeps import EpochReport
 from scheduler.files import regular
+from scheduler.json_values import finite
 from scheduler.service.paths import Paths
 
 METRICS = "metrics.jsonl"
@@ -60,7 +60,7 @@ class ReportReader:
             return
 
     def _take(self, row: Mapping[str, Any]) -> None:
-        value = _number(row.get(self.metric))
+        value = finite(row.get(self.metric))
         if row.get("kind") == "test" and value is not None:
             self.final = value
         if row.get("kind") != "epoch":
@@ -68,19 +68,9 @@ class ReportReader:
         total, epoch = _whole(row.get("epochs")), _whole(row.get("epoch"))
         self.epochs = total or self.epochs
         if epoch is not None and value is not None:
-            self.reports.setdefault(epoch, EpochReport(epoch, value, _number(row.get("seconds"))))
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None
+            self.reports.setdefault(epoch, EpochReport(epoch, value, finite(row.get("seconds"))))
 
 
 def _whole(value: Any) -> int | None:
-    number = _number(value)
+    number = finite(value)
     return int(number) if number is not None and 1 <= number <= 2**31 else None

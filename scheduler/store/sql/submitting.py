@@ -9,8 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select, tuple_
 
 from scheduler.domain.errors import FulcrumError, InputError, StateError
-from scheduler.domain.jobs import Job, bound, fresh_nonce
-from scheduler.domain.lifecycle import JobState
+from scheduler.domain.jobs import Job, bound
 from scheduler.store.base import Submission, named
 from scheduler.store.codec import stored_with_text
 from scheduler.store.sql import rows
@@ -91,20 +90,7 @@ class _Batch:
         ]
         if submission.retry_of is not None:
             self._require("retry_of", {submission.retry_of})
-        added = [
-            Job(
-                id=number,
-                spec=spec,
-                state=JobState.QUEUED,
-                reason=submission.reason,
-                submitted_at=submission.now,
-                retry_of=submission.retry_of,
-                progress=submission.progress,
-                eligible_at=submission.eligible_at,
-                nonce=fresh_nonce(),
-            )
-            for number, (spec, _) in zip(ids, specs, strict=True)
-        ]
+        added = [submission.job(number, spec) for number, (spec, _) in zip(ids, specs, strict=True)]
         actor = shown(submission.actor)
         for job, (_, text) in zip(added, specs, strict=True):
             self.jobs.append(rows.new_job(job, text))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torchvision.transforms import v2
 
-from scheduler.workloads.spec.work import Augmentation
+from scheduler.workloads.spec.augmentation import Augmentation
 
 _BILINEAR = v2.InterpolationMode.BILINEAR
 

@@ -18,18 +18,17 @@ from scheduler.files import expanded
 from scheduler.text import unknown
 from scheduler.validation import summary, wrong_fields
 from scheduler.workloads.image_folders.outline import Look
+from scheduler.workloads.spec.augmentation import Augmentation
 from scheduler.workloads.spec.paths import check_paths
 from scheduler.workloads.spec.profile import profile
+from scheduler.workloads.spec.weights import OF_JOB, is_job_name
 from scheduler.workloads.spec.work import (
     IMAGENET,
-    OF_JOB,
     WORK,
-    Augmentation,
     CnnInferWork,
     CnnTrainWork,
     CommandWork,
     Work,
-    is_job_name,
 )
 
 __all__ = [

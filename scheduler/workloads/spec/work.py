@@ -9,18 +9,18 @@ from typing import Annotated, Literal
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
-    Discriminator,
     Field,
-    Tag,
     ValidationInfo,
     field_validator,
 )
 
 from scheduler.domain.jobs import JobKind
-from scheduler.text import storable, unknown
+from scheduler.text import unknown
 from scheduler.workloads.spec import tables
+from scheduler.workloads.spec.augmentation import Augmentation
+from scheduler.workloads.spec.texts import PathText, Text
+from scheduler.workloads.spec.weights import JobWeights, Weights
 
 IMAGENET = "imagenet"
 """As `weights`: torchvision's own for that architecture."""
@@ -30,8 +30,6 @@ WATCHED: Mapping[str, tuple[str, int] | None] = {
     "last": None,
 }
 """`keep` → the figure of an epoch's validation that it watches, with -1 if less is better."""
-OF_JOB = "job:"
-"""As `weights`, `job:12` is short for `{"job": 12}`."""
 
 
 def _known_model(name: str) -> str:
@@ -63,13 +61,8 @@ def _known_data(name: str) -> str:
     return name
 
 
-Text = Annotated[
-    str, AfterValidator(storable), Field(json_schema_extra={"pattern": r"^[^\u0000]*$"})
-]
-"""Any text that can be stored."""
 ModelName = Annotated[str, AfterValidator(_known_model)]
 DatasetName = Annotated[Text, AfterValidator(_known_dataset)]
-PathText = Annotated[Text, Field(min_length=1, max_length=4096)]
 Fraction = Annotated[float, Field(ge=0, le=0.9)]
 MAX_IMAGE_PIXELS = 120_000_000
 """Room for what phones take (108 million); 360 MB in colour."""
@@ -81,117 +74,6 @@ PixelLimit = Annotated[
         description="Images with more pixels (width × height) are left out, counted and named.",
     ),
 ]
-
-
-_JITTER = "multiply by a factor between 1 − this (at least 0) and 1 + this."
-
-
-class Augmentation(BaseModel):
-    """Random changes of each training image, drawn again every epoch."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    flip: bool = Field(default=False, description="Mirror left and right with probability 0.5.")
-    rotation: float = Field(
-        default=0.0,
-        ge=0,
-        le=180,
-        description="Rotate by up to this angle, both ways.",
-        examples=[10],
-    )
-    scale: float = Field(
-        default=0.0,
-        ge=0,
-        lt=1,
-        description="Scale by a factor between 1 − scale and 1 + scale.",
-        examples=[0.2],
-    )
-    random_resized_crop: bool = Field(
-        default=False,
-        description="Cut 8–100 % of the area out and resize it, as in ImageNet training.",
-    )
-    brightness: float = Field(
-        default=0.0, ge=0, le=10, description="Colour jitter: " + _JITTER, examples=[0.2]
-    )
-    contrast: float = Field(
-        default=0.0, ge=0, le=10, description="Colour jitter: " + _JITTER, examples=[0.2]
-    )
-    saturation: float = Field(
-        default=0.0, ge=0, le=10, description="Colour jitter: " + _JITTER, examples=[0.2]
-    )
-    hue: float = Field(
-        default=0.0,
-        ge=0,
-        le=0.5,
-        description="Colour jitter: turn the hue by up to this share of the colour circle.",
-        examples=[0.05],
-    )
-    rand_augment: int = Field(
-        default=0,
-        ge=0,
-        le=16,
-        description="RandAugment: apply so many of its operations to each image; 0: none. "
-        "torchvision's default is 2.",
-        examples=[2],
-    )
-    rand_augment_magnitude: int = Field(
-        default=9, ge=0, le=30, description="RandAugment: strength of its operations."
-    )
-
-    @property
-    def moves(self) -> bool:
-        """Whether images are rotated or scaled."""
-        return bool(self.rotation or self.scale)
-
-    @property
-    def jitters(self) -> bool:
-        """Whether colours change."""
-        return bool(self.brightness or self.contrast or self.saturation or self.hue)
-
-    @property
-    def any(self) -> bool:
-        """Whether images change at all."""
-        simple = self.flip or self.random_resized_crop or self.rand_augment
-        return bool(simple or self.moves or self.jitters)
-
-
-class JobWeights(BaseModel):
-    """Weights that a training job leaves."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    job: int | Annotated[Text, Field(min_length=1, max_length=200)] = Field(
-        description="Number or name of the training; this job then waits for it.",
-        examples=[12, "pretrain"],
-    )
-
-
-def is_job_name(model: str) -> bool:
-    """Whether a text among `models` can only be the name of a job: it has no slash."""
-    return "/" not in model and not model.startswith(("~", "."))
-
-
-def _weights(value: object) -> object:
-    """A file as text, or a job's weights. Raises `ValueError` with the legal forms."""
-    short = isinstance(value, str) and value.startswith(OF_JOB)
-    given = {"job": str(value).removeprefix(OF_JOB)} if short else value
-    if not isinstance(given, Mapping):
-        return given
-    job = given.get("job")
-    number = int(job) if isinstance(job, str) and job.isdecimal() else job
-    named = isinstance(number, str) and 0 < len(number) <= 200 and storable(number)
-    numbered = isinstance(number, int) and not isinstance(number, bool) and number > 0
-    if set(given) != {"job"} or not (named or numbered):
-        raise ValueError(f"{given!r}: a job's weights are `{{job: NUMBER}}` or `{{job: NAME}}`")
-    return JobWeights.model_validate({"job": number})
-
-
-Weights = Annotated[
-    Annotated[JobWeights, Tag("job")] | Annotated[PathText, Tag("str")],
-    Discriminator(lambda value: "job" if isinstance(value, JobWeights | Mapping) else "str"),
-    BeforeValidator(_weights, json_schema_input_type=JobWeights | PathText),
-]
-"""Weights to start from: those of a job, or a file."""
 
 
 class CnnTrainWork(BaseModel):
