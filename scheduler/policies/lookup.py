@@ -123,11 +123,17 @@ def names() -> dict[str, str]:
     return known
 
 
+def inner_of(name: str) -> str:
+    """The name without what wraps the policy, as `+search`."""
+    for suffix in AROUND:
+        if name.endswith(suffix):
+            return inner_of(name.removesuffix(suffix))
+    return name
+
+
 def builtin(name: str) -> bool:
     """Whether the name is that of a policy of this package."""
-    inner = name
-    for suffix in reversed(AROUND):
-        inner = inner.removesuffix(suffix)
+    inner = inner_of(name)
     return (
         inner.partition("@")[0] in HEURISTICS
         or inner in PREEMPTIVE

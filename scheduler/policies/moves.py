@@ -16,6 +16,7 @@ from scheduler.arrays import Floats
 from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.policy import Policy, Reasons, preempts_itself, traits
 from scheduler.domain.errors import InputError
+from scheduler.policies.search import SearchedPolicy
 from scheduler.policies.wrapped import Wrapped
 
 SUFFIX = "+moves"
@@ -27,7 +28,8 @@ LEASE_S = 360.0
 class MovingPolicy(Wrapped):
     """A policy that moves jobs.
 
-    Raises `InputError` for a policy that preempts already, or a lease that is not above 0.
+    Raises `InputError` for a policy that preempts already or searches, and for a lease that is not
+    above 0.
     """
 
     policy: Policy
@@ -38,6 +40,11 @@ class MovingPolicy(Wrapped):
             raise InputError(
                 f"policy {self.policy.name!r} preempts already",
                 {"policy": f"one that does not preempt before {SUFFIX}"},
+            )
+        if isinstance(self.policy, SearchedPolicy):
+            raise InputError(
+                f"policy {self.policy.name!r} searches, and its play-outs foresee no moves",
+                {"policy": f"{self.policy.policy.name}{SUFFIX} or {self.policy.name}"},
             )
         if not (isfinite(self.lease_s) and self.lease_s > 0):
             raise InputError(f"a lease of {self.lease_s} s", {"lease_s": "seconds > 0"})

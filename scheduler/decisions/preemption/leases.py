@@ -223,7 +223,8 @@ class LeaseRound:
     def _as_plan(
         self, chosen: Plan, starts: Sequence[Placement], stops: Sequence[Preemption]
     ) -> Plan:
-        world, at_once, deferred = self._world.copy(), [], []
+        world = self._world.copy() if starts else self._world
+        at_once, deferred = [], []
         for each in starts:
             attempt = RunningAttempt(self._now, each.job, each.pool, each.nodes, each.memory)
             free = each.job not in self._ended and _begins(world, attempt)

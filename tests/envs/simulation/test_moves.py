@@ -120,15 +120,18 @@ def test_the_compiled_clock_leaves_them_to_simpy():
 
 def test_names():
     assert named("wgc:mixed-cloud+moves").name == "wgc:mixed-cloud+moves"
-    assert named("sjf@fastest+search+moves").lease_s > 0
+    assert named("sjf@fastest+moves").lease_s > 0
     assert builtin("wgc+moves")
-    assert builtin("sjf+search+moves")
+    assert builtin("sjf@fastest+moves")
     with pytest.raises(InputError, match="preempts already"):
         named("srsf+moves")
     with pytest.raises(InputError, match="lease"):
         MovingPolicy(WGC, 0.0)
-    with pytest.raises(InputError, match="cannot be searched"):
-        named("srsf+search")
+    with pytest.raises(InputError, match="foresee no moves"):
+        named("sjf+search+moves")
+    for name in ("srsf+search", "wgc+moves+search"):
+        with pytest.raises(InputError, match="cannot be searched"):
+            named(name)
 
 
 @settings(max_examples=60, deadline=None)
