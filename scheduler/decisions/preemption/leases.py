@@ -224,7 +224,8 @@ class LeaseRound:
         self, chosen: Plan, starts: Sequence[Placement], stops: Sequence[Preemption]
     ) -> Plan:
         world = self._world.copy() if starts else self._world
-        at_once, deferred = [], []
+        at_once: list[Placement] = []
+        deferred: list[Placement] = []
         for each in starts:
             attempt = RunningAttempt(self._now, each.job, each.pool, each.nodes, each.memory)
             free = each.job not in self._ended and _begins(world, attempt)
