@@ -18,9 +18,8 @@ from agents.evaluation.run import RunKey, RunResult
 from agents.registry.registry import content, default
 from agents.serving.learned_policy import SCHEME
 from scheduler.domain.errors import FulcrumError, InputError
-from scheduler.policies.lookup import WGC
+from scheduler.policies.lookup import WGC, inner_of
 from scheduler.policies.schedules import SUFFIX
-from scheduler.policies.search import SUFFIX as SEARCHED
 
 _BY = frozenset(map(str, By))
 
@@ -110,7 +109,7 @@ def _content(policy: str) -> str:
 
     Empty for a policy that is code, and for one that cannot be read, whose runs fail.
     """
-    scheme, _, rest = policy.removesuffix(SEARCHED).partition(":")
+    scheme, _, rest = inner_of(policy).partition(":")
     try:
         if scheme == SCHEME:
             return content(rest, default())

@@ -17,6 +17,7 @@ from typing import NamedTuple, Protocol
 from envs.simulator.placements import PoolWidth
 from envs.simulator.results import SimulationResult
 from envs.simulator.simulation import Simulation
+from envs.simulator.wake_ups import WakeUps
 from scheduler.decisions.preemption.rules import unstoppable
 from scheduler.decisions.preemption.trial import fit, full, hold, placement
 from scheduler.decisions.state.entries import EstimatedPlacement, Nodes, RunningAttempt, Waiting
@@ -105,7 +106,7 @@ class _Leases:
         self._received: defaultdict[int, defaultdict[PoolWidth, float]]
         self._received = defaultdict(lambda: defaultdict(float))
         self._whole: dict[int, Sequence[EstimatedPlacement]] = {}
-        self._wakes = inf
+        self._wake_ups = WakeUps(simulation.wake)
 
     def decide(self) -> None:
         """Give free devices, and those of ended leases, to the jobs that ask for them."""
@@ -245,10 +246,5 @@ class _Leases:
         self._received[number][lease.place] += self._simulation.now - lease.since
 
     def _wake(self) -> None:
-        now = self._simulation.now
-        if self._wakes <= now + GRAIN_S:
-            self._wakes = inf
         soonest = min((each.until for each in self._leases.values()), default=inf)
-        if soonest < self._wakes - GRAIN_S:
-            self._wakes = soonest
-            self._simulation.wake(soonest - now)
+        self._wake_ups.ask(self._simulation.now, soonest)

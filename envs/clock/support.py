@@ -17,7 +17,7 @@ from envs.workloads.runtime_estimates import (
     RuntimeHistory,
     Tsafrir,
 )
-from scheduler.decisions.rounds.policy import Policy, traits
+from scheduler.decisions.rounds.policy import Policy, preempts_itself
 from scheduler.domain.errors import InputError
 
 _CODES: Mapping[type[RuntimeEstimator], int] = {
@@ -56,7 +56,7 @@ def reason_against(
 
 def preempts(policy: Policy) -> str:
     """Why the compiled clock cannot play any workload under a policy; "" if it can."""
-    return f"the policy {policy.name} preempts" if traits(policy).ranking is not None else ""
+    return f"the policy {policy.name} preempts" if preempts_itself(policy) else ""
 
 
 def require(workload: Workload, reason: str) -> None:

@@ -9,6 +9,7 @@ from itertools import count
 from math import inf
 from typing import Protocol
 
+from envs.simulator.wake_ups import WakeUps
 from scheduler.decisions.preemption.ranked_round import ranked_plan
 from scheduler.decisions.preemption.ranking import RankedAttempt, RankedQueue, Ranking
 from scheduler.decisions.preemption.seating import Contest
@@ -23,9 +24,6 @@ from scheduler.decisions.state.preemption import (
     RunningJob,
 )
 from scheduler.decisions.state.world import World
-
-GRAIN_S = 1e-6
-"""Rounds that are asked for this close to each other are one: sums are rounded."""
 
 
 class Preemptible(Protocol):
@@ -83,7 +81,8 @@ class SimulatedRanking:
         `save`: a preempted job writes a checkpoint first. `disturb`: every running job is restarted
         at every event, as in simulators that derive from Tiresias's.
         """
-        simulation, wakes, disturbed = self._simulation, inf, -inf
+        simulation, disturbed = self._simulation, -inf
+        wake_ups = WakeUps(simulation.wake)
         while simulation.advance():
             now = simulation.now
             plan = self.plan()
@@ -94,11 +93,7 @@ class SimulatedRanking:
             # A simulated stop is instant, and so all starts wait only for the stops.
             starts = (*plan.placements, *plan.deferred)
             simulation.commit(replace(plan, placements=(), deferred=starts), save=save)
-            if wakes <= now:
-                wakes = inf
-            if plan.again_at < wakes - GRAIN_S:
-                wakes = plan.again_at
-                simulation.wake(max(plan.again_at - now, GRAIN_S))
+            wake_ups.ask(now, plan.again_at)
 
     def plan(self) -> Plan:
         """The plan of a round now."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from functools import partial
-from math import inf, isnan
+from math import inf, isfinite, isnan
 
 import numpy as np
 import simpy
 from simpy.events import Event
 
+from envs.simulator import moving
 from envs.simulator.attempts import Attempts
 from envs.simulator.billing import CostModel
 from envs.simulator.cluster_spec import ClusterSpec
@@ -175,6 +176,9 @@ class Simulation:
         own = traits(policy)
         if own.ranking is not None:
             self.ranked(policy.name, own.ranking).run()
+            return self.outcome()
+        if isfinite(own.lease_s):
+            moving.run(self, policy, self._mode, self.spec.preemption)
             return self.outcome()
         while (round_ := self.next()) is not None:
             plan = decide(round_, policy)

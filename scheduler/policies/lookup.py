@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.domain.errors import InputError, MissingError
+from scheduler.policies import moves, search
 from scheduler.policies.heuristics import HEURISTICS
+from scheduler.policies.moves import MovingPolicy
 from scheduler.policies.placements import PLACEMENTS, placed
 from scheduler.policies.preemptive import PREEMPTIVE
 from scheduler.policies.schedules import tuned
-from scheduler.policies.search import SUFFIX, SearchedPolicy
+from scheduler.policies.search import SearchedPolicy
 from scheduler.policies.simulated import SIMULATED
 from scheduler.policies.wgc import Wgc
 
@@ -20,6 +22,11 @@ GROUP = "fulcrum.policies"
 """Entry-point group: each entry names a function without arguments that returns a `Policy`."""
 WGC = Wgc()
 
+AROUND: Mapping[str, Callable[[Policy], Policy]] = {
+    search.SUFFIX: SearchedPolicy,
+    moves.SUFFIX: MovingPolicy,
+}
+"""End of a name → what it makes of the policy before it."""
 Scheme = Callable[[str], Policy]
 """Makes a policy of the text after the colon; raises `MissingError` or `InputError`."""
 
@@ -28,7 +35,8 @@ Scheme = Callable[[str], Policy]
 class PolicyResolver:
     """Policies by name: the package's own, those of other distributions, and `scheme:text`.
 
-    Each may end in `+search` if it has a compiled scorer: see `scheduler.policies.search`. A
+    Each may end in `+search` if it has a compiled scorer: see `scheduler.policies.search`, and in
+    `+moves` if it does not preempt: see `scheduler.policies.moves`. A
     textbook order may end in `@` and where its jobs run: see `scheduler.policies.placements`.
     """
 
@@ -40,8 +48,9 @@ class PolicyResolver:
         Raises `MissingError` listing the legal ones, `InputError` for one that only the simulator
         can carry out.
         """
-        if name.endswith(SUFFIX):
-            return SearchedPolicy(self.named(name.removesuffix(SUFFIX)))
+        for suffix, around in AROUND.items():
+            if name.endswith(suffix):
+                return around(self.named(name.removesuffix(suffix)))
         order, where, placement = name.partition("@")
         if order in HEURISTICS:
             heuristic = HEURISTICS[order]
@@ -81,7 +90,7 @@ class PolicyResolver:
         places = ", ".join((*PLACEMENTS, WGC.name))
         return (
             f"{', '.join(known)}; textbook orders also with @ and one of {places}; most also "
-            f"with {SUFFIX} at the end"
+            f"with {' or '.join(AROUND)} at the end"
         )
 
 
@@ -114,9 +123,17 @@ def names() -> dict[str, str]:
     return known
 
 
+def inner_of(name: str) -> str:
+    """The name without what wraps the policy, as `+search`."""
+    for suffix in AROUND:
+        if name.endswith(suffix):
+            return inner_of(name.removesuffix(suffix))
+    return name
+
+
 def builtin(name: str) -> bool:
     """Whether the name is that of a policy of this package."""
-    inner = name.removesuffix(SUFFIX)
+    inner = inner_of(name)
     return (
         inner.partition("@")[0] in HEURISTICS
         or inner in PREEMPTIVE

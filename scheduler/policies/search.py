@@ -22,7 +22,7 @@ from scheduler.decisions.kernel.rules.allowed import COMMIT_FCFS
 from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.criteria import Criterion
 from scheduler.decisions.rounds.modes import Mode
-from scheduler.decisions.rounds.policy import Policy, traits
+from scheduler.decisions.rounds.policy import Policy, preempts_itself, traits
 from scheduler.decisions.rounds.scorer import Scorer
 from scheduler.decisions.search.arrivals import ArrivalHistory, RecentArrivals
 from scheduler.decisions.search.playouts import Playouts
@@ -47,7 +47,8 @@ class SearchedPolicy:
     least `least` of them: before that the policy decides alone. In another simulation,
     where time has gone back, it forgets them. `limit_s`: seconds that it may try choices out in one
     round; what has been tried by then decides, and then the policy alone. Without a limit equal
-    simulations get equal choices. Raises `InputError` for a policy without a compiled scorer.
+    simulations get equal choices. Raises `InputError` for a policy without a compiled scorer
+    and for one that preempts.
     """
 
     policy: Policy
@@ -79,6 +80,11 @@ class SearchedPolicy:
             raise InputError(
                 f"policy {self.policy.name!r} cannot be searched: it has no compiled scorer",
                 {"policy": f"a textbook order, wgc or a learned policy before {SUFFIX}"},
+            )
+        if preempts_itself(self.policy):
+            raise InputError(
+                f"policy {self.policy.name!r} cannot be searched: play-outs stop nothing",
+                {"policy": f"one that does not preempt before {SUFFIX}"},
             )
         self._scorer = scorer
 

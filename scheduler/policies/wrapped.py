@@ -54,6 +54,11 @@ class Wrapped:
         return traits(self.policy).scorer
 
     @property
+    def lease_s(self) -> float:
+        """Seconds after which the inner policy may move a running job."""
+        return traits(self.policy).lease_s
+
+    @property
     def ranking(self) -> Ranking | None:
         """The inner policy's order of all jobs, if it preempts."""
         return traits(self.policy).ranking

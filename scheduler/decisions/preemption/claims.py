@@ -36,23 +36,27 @@ def served(snapshot: Snapshot) -> Claimed:
         return Claimed(world, (), ())
     later = _later(snapshot, world)
     waiting = {job.id: job.options for job in waiting_jobs(world)}
+    # A job that is stopped to move has its claim before it waits.
+    moving = {each.job.id: each.job.options for each in snapshot.running_jobs if each.stopping}
+    options = waiting | moving
     placements, claims = [], []
     for claim in snapshot.claims:
         size = claim.pool, claim.width
-        option = next((each for each in waiting.get(claim.job, ()) if each[:2] == size), None)
+        option = next((each for each in options.get(claim.job, ()) if each[:2] == size), None)
         if option is None:
             continue
         now, nodes = fit(world, option), fit(later, option)
         if nodes is None:
             continue
         hold(later, claim.job, option, nodes, snapshot.now)
-        if now is not None:
+        if now is not None and claim.job in waiting:
             hold(world, claim.job, option, now, snapshot.now)
             placements.append(placement(claim.job, option, now))
         else:
             _keep_free(world, option, nodes, snapshot.now)
             claims.append(claim)
-        world.remove(claim.job)
+        if claim.job in waiting:
+            world.remove(claim.job)
     return Claimed(world, tuple(placements), tuple(claims))
 
 

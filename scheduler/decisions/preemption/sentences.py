@@ -15,6 +15,11 @@ _WHY = {
 
 def explained(preemption: Preemption) -> str:
     """One sentence: who displaced whom, why, and what is gained and lost."""
+    if preemption.reason is PreemptionReason.MOVE:
+        return (
+            f"job {preemption.victim} moves: the policy prefers another placement for what is left "
+            f"of it; it loses at most {duration(preemption.lost_s)}, weighed by priority"
+        )
     return (
         f"job {preemption.preemptor} takes the devices of job {preemption.victim}: "
         f"{_WHY[preemption.reason]}; weighed by priority, it gains about "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from math import inf
+from math import inf, isfinite
 from typing import Any, NamedTuple, Protocol
 
 from scheduler.compilation.columns import Floats
@@ -61,6 +61,9 @@ class Traits(NamedTuple):
     criteria: Sequence[Criterion] = ()
     """What its order of jobs looks at, most important first, so that choices can be told in words;
     empty: not known."""
+    lease_s: float = inf
+    """The policy moves jobs: a running job stands in the queue again when it has worked for so many
+    seconds (`preemption.leases`). inf: what runs is left alone."""
     ranking: Ranking | None = None
     """The policy preempts: the order of all jobs, running and waiting."""
     scorer: Scorer | None = None
@@ -72,6 +75,12 @@ def traits(policy: Policy) -> Traits:
     members = Traits._field_defaults.items()
     values: list[Any] = [getattr(policy, name, default) for name, default in members]
     return Traits(*values)
+
+
+def preempts_itself(policy: Policy) -> bool:
+    """Whether the policy stops running jobs: it ranks all jobs, or moves them."""
+    own = traits(policy)
+    return own.ranking is not None or isfinite(own.lease_s)
 
 
 def mode_of(policy: Policy, default: Mode) -> Mode:

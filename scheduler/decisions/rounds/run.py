@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from math import isfinite
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from scheduler.decisions.kernel.choosing import INVALID, NOTHING
 from scheduler.decisions.kernel.rules.precedence import first_of
 from scheduler.decisions.preemption import seating, urgent
 from scheduler.decisions.preemption.claims import served
+from scheduler.decisions.preemption.leases import LeaseRound, LeaseTerms
 from scheduler.decisions.preemption.obstacles import Obstacle
 from scheduler.decisions.preemption.ranked_round import contest, ranked_plan
 from scheduler.decisions.rounds.candidates import Candidates
@@ -44,6 +46,8 @@ def run_round(
     if own.ranking is not None:
         plan = ranked_plan(contest(snapshot, own.ranking, rules, own.starvation_s), policy.name)
         return plan if observe is None else _observed(snapshot, policy, plan, observe)
+    if isfinite(own.lease_s):
+        return _leased(snapshot, policy, mode, observe, rules)
     plan, world = _chosen(snapshot, policy, mode, observe)
     if not rules.urgent:
         return plan
@@ -60,7 +64,7 @@ def obstacles(
     own = traits(policy)
     if own.ranking is not None:
         return seating.obstacles(contest(snapshot, own.ranking, rules, own.starvation_s), job)
-    if not rules.urgent:
+    if isfinite(own.lease_s) or not rules.urgent:
         return ()
     plan, world = _chosen(snapshot, policy, mode, None)
     running = _running(snapshot, plan)
@@ -76,6 +80,28 @@ def _chosen(
     plan = decide(round_, policy, observe)
     plan = replace(plan, placements=(*claimed.placements, *plan.placements), claims=claimed.claims)
     return plan, claimed.world
+
+
+def _leased(
+    snapshot: Snapshot,
+    policy: Policy,
+    mode: Mode,
+    observe: Observer | None,
+    rules: PreemptionRules,
+) -> Plan:
+    """The plan of a policy that moves jobs: those whose leases have ended are placed again."""
+    own, claimed = traits(policy), served(snapshot)
+    terms = LeaseTerms(own.lease_s, rules, own.starvation_s)
+    leases = LeaseRound(snapshot.now, claimed.world, snapshot.running_jobs, terms)
+    plan = None
+    while plan is None:
+        round_ = Round(leases.reopened(), snapshot.now, mode, snapshot.committed)
+        plan = leases.plan(decide(round_, policy, observe))
+    return replace(
+        plan,
+        placements=(*claimed.placements, *plan.placements),
+        claims=(*claimed.claims, *plan.claims),
+    )
 
 
 def _running(snapshot: Snapshot, plan: Plan) -> Iterator[RunningJob]:

@@ -34,6 +34,8 @@ class PreemptionReason(StrEnum):
     """The preemptor has a higher priority."""
     STARVATION = "starvation"
     """The preemptor has waited longer than the guard allows."""
+    MOVE = "move"
+    """The victim itself goes on elsewhere: the policy moves jobs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ class Preemption:
     victim: int
     """The job whose attempt is stopped. It is queued again."""
     preemptor: int
-    """The job that gets devices."""
+    """The job that gets devices; the victim itself if it moves."""
     reason: PreemptionReason
     gained_s: float
     """Seconds by which the preemptor ends sooner, weighed by priority: 50 counts once."""

@@ -12,12 +12,12 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from math import inf
+from math import inf, isfinite
 
 from scheduler.clock import Clock
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.observer import observer
-from scheduler.decisions.rounds.policy import Policy
+from scheduler.decisions.rounds.policy import Policy, traits
 from scheduler.decisions.rounds.run import run_round
 from scheduler.decisions.state.plan import Action, Placement, Plan
 from scheduler.decisions.state.snapshot import Snapshot
@@ -327,9 +327,10 @@ class Dispatcher:
     def _decide(self, now: float) -> None:
         snapshot = self._live_jobs.snapshot(now)
         self._waits = False
-        if not snapshot.world.depth:
-            return
         policy, mode = self._active_policy.current()
+        moves = isfinite(traits(policy).lease_s) and bool(snapshot.running_jobs)
+        if not (snapshot.world.depth or moves):
+            return
         begun = time.perf_counter()
         if policy is not self._last_policy:
             # Reservations that another policy made do not bind this one.

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from scheduler.decisions.rounds.modes import Mode
-from scheduler.decisions.rounds.policy import Policy, mode_of, traits
+from scheduler.decisions.rounds.policy import Policy, mode_of, preempts_itself, traits
 from scheduler.decisions.state.preemption import PreemptionMode, PreemptionRules
 from scheduler.domain.errors import InputError
 from scheduler.domain.jobs import JobSpec
@@ -60,7 +60,7 @@ class ActivePolicy:
     def preempts(self) -> bool:
         """Whether a round may preempt: by the rules, or because the policy does so itself."""
         with self._lock:
-            by_itself = traits(self._guard).ranking is not None
+            by_itself = preempts_itself(self._guard)
             return by_itself or self.preemption.mode is not PreemptionMode.OFF
 
     @property
@@ -88,7 +88,7 @@ class ActivePolicy:
                 preference=self._preference,
                 fallbacks=self._guard.fallbacks,
                 faults={fault.value: self._guard.faults[fault] for fault in Fault},
-                preempts=traits(self._guard).ranking is not None,
+                preempts=preempts_itself(self._guard),
             )
 
     def use(self, name: str, mode: str | None, preference: float | None) -> ActivePolicyView:
