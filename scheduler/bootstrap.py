@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -19,12 +19,13 @@ from scheduler.decisions.state.preemption import PreemptionMode, PreemptionRules
 from scheduler.domain.errors import InputError, MissingError
 from scheduler.domain.groups.projects import Project, Quota
 from scheduler.domain.notifications import Notify
+from scheduler.domain.path_needs import PathFinding
 from scheduler.estimates.estimator import Estimator
 from scheduler.executors.absent import AbsentExecutor
 from scheduler.executors.base import Executor
 from scheduler.hardware.inventory import Inventory, cluster
 from scheduler.hardware.node_pools import inventory_of
-from scheduler.node.executor import executor as executor_of
+from scheduler.node.executor import runner
 from scheduler.policies import lookup
 from scheduler.policies.lookup import PolicyResolver
 from scheduler.policies.search import limited
@@ -33,6 +34,7 @@ from scheduler.service.data_folder_lock import FolderLock, take_over
 from scheduler.service.grace_periods import GracePeriods
 from scheduler.service.maintenance.retention import PRUNABLE, Kind, RetentionRule, rules
 from scheduler.service.nodes.cluster_nodes import Derive
+from scheduler.service.nodes.node_paths import Ask
 from scheduler.service.notifications.channels import Channels, MailServer
 from scheduler.service.paths import Paths
 from scheduler.service.policy_control.active_policy import ActivePolicy
@@ -98,6 +100,7 @@ def standby(
             AbsentExecutor(),
             inventory,
             SystemClock(),
+            ask=None if derive is None else _nobody_says,
             replay=replay,
             policies=policies,
             shared=store,
@@ -126,15 +129,16 @@ def _leading(
     policies: PolicyResolver,
 ) -> Service:
     """A service over an open store that runs jobs as the settings say."""
-    executor = executor_of(settings)
+    runs = runner(settings)
     inventory, derive = _hardware(settings)
     try:
         parts = components(
             settings,
             store,
-            executor,
+            runs.executor,
             inventory,
             SystemClock(),
+            ask=runs.ask,
             lock=lock,
             replay=replay,
             policies=policies,
@@ -143,8 +147,13 @@ def _leading(
         )
         return Service(parts)
     except BaseException:
-        executor.close()
+        runs.executor.close()
         raise
+
+
+def _nobody_says(*_: object) -> Mapping[str, Sequence[PathFinding]]:
+    """A follower has no connection to nodes: it believes what jobs name, and the leader asks."""
+    return {}
 
 
 def _hardware(settings: config.Settings) -> tuple[Inventory, Derive | None]:
@@ -180,13 +189,14 @@ def components(
     policies: PolicyResolver = lookup.DEFAULT,
     shared: SharedStore | None = None,
     derive: Derive | None = None,
+    ask: Ask | None = None,
     leads: bool = True,
 ) -> Components:
     """The components of a service: those given, and others as the settings say.
 
     `lock` is released when the service stops. `shared`: the store, if other services may use it.
-    `derive`: see `Components`. `leads`: False for a follower, which refuses no policy for the
-    crashes of earlier services. Raises `InputError` if this machine has the devices of no pool.
+    `derive`, `ask`: see `Components`. `leads`: False for a follower, which refuses no policy for
+    the crashes of earlier services. Raises `InputError` if this machine has the devices of no pool.
     """
     if derive is None and not inventory.present:
         raise InputError(
@@ -197,6 +207,7 @@ def components(
     return Components(
         store=store,
         executor=executor,
+        ask=ask,
         inventory=inventory,
         estimator=Estimator(
             store.measurements(), inventory.present, default_s=settings.default_runtime_s

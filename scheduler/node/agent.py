@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from scheduler.domain.nodes import NodeFacts
+from scheduler.domain.path_needs import PathFinding, PathNeed
 from scheduler.executors.cluster.agent import NodeAgent
 from scheduler.executors.local import LocalExecutor
 from scheduler.executors.local.system.digest import digest
@@ -19,6 +20,7 @@ from scheduler.hardware.cpus import detect_cpus
 from scheduler.hardware.gpus import detect_gpus
 from scheduler.hardware.limits import cpu_quota
 from scheduler.node import shared_folder
+from scheduler.workloads.spec.paths import MachineLook
 
 OPENER = "scheduler.node.agent:open_agent"
 """Names `open_agent` to an engine."""
@@ -70,7 +72,14 @@ def open_agent(values: Mapping[str, Any]) -> NodeAgent:
         _facts(config),
         linger_s=config.linger_s,
         obstacle=lambda: _obstacle(config),
+        look=_look,
     )
+
+
+def _look(needs: Sequence[PathNeed]) -> list[PathFinding]:
+    """What this machine has, within the bounds of one request."""
+    look = MachineLook()
+    return [look.find(need) for need in needs]
 
 
 def _obstacle(config: AgentConfig) -> str:

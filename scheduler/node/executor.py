@@ -1,8 +1,9 @@
-"""The executor that the settings name."""
+"""What runs jobs, as the settings say."""
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import Any
 
 from scheduler import settings as config
@@ -15,9 +16,19 @@ from scheduler.executors.ray.config import BridgeConfig
 from scheduler.hardware.elastic_pools import elastic_pools
 from scheduler.hardware.limits import cpu_quota
 from scheduler.node import agent, engine, shared_folder
+from scheduler.service.nodes.node_paths import Ask
 
 
-def executor(settings: config.Settings) -> Executor:
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """What runs the jobs of a service."""
+
+    executor: Executor
+    ask: Ask | None = None
+    """Asks its nodes what they have; None: it runs jobs on this machine."""
+
+
+def runner(settings: config.Settings) -> Runner:
     """Not yet started. Raises `InputError` if it needs packages that are missing."""
     options: dict[str, Any] = {
         "spares": settings.executor.warm_workers,
@@ -27,10 +38,11 @@ def executor(settings: config.Settings) -> Executor:
         "pass_env": settings.executor.pass_env,
     }
     if settings.executor.kind == "ray":
-        return _on_ray(settings, options)
+        executor = _on_ray(settings, options)
+        return Runner(executor, executor.questions.ask)
     # A quota grants processor time on any CPU. Services that share a host under quotas would all
     # pin their jobs to its first CPUs.
-    return LocalExecutor(settings.data_dir / "run", pin=cpu_quota() is None, **options)
+    return Runner(LocalExecutor(settings.data_dir / "run", pin=cpu_quota() is None, **options))
 
 
 def namespace(settings: config.Settings) -> str:

@@ -16,6 +16,7 @@ from scheduler.service.data_folder_lock import FolderLock
 from scheduler.service.grace_periods import GracePeriods
 from scheduler.service.maintenance.retention import RetentionRule
 from scheduler.service.nodes.cluster_nodes import Derive
+from scheduler.service.nodes.node_paths import Ask
 from scheduler.service.notifications.channels import Channels
 from scheduler.service.paths import Paths
 from scheduler.service.policy_control.active_policy import ActivePolicy
@@ -70,6 +71,8 @@ class Components:
     """After so long, usage counts half."""
     derive: Derive | None = None
     """Makes pools of the executor's nodes; None: the pools are fixed."""
+    ask: Ask | None = None
+    """Asks nodes what they have of what jobs name; None: jobs run on the service's machine."""
     channels: Channels = Channels()  # noqa: RUF009 - frozen
     """Where notifications may go."""
     success_checkpoints: bool = False

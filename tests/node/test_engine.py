@@ -12,7 +12,7 @@ from scheduler.domain.errors import InputError, StateError
 from scheduler.executors.cluster import ClusterExecutor
 from scheduler.executors.local import LocalExecutor
 from scheduler.node import engine
-from scheduler.node.executor import executor, namespace
+from scheduler.node.executor import namespace, runner
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_settings_choose_the_executor(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(engine, "find_spec", lambda _: True)
     for kind, concrete in (("local", LocalExecutor), ("ray", ClusterExecutor)):
         chosen = settings.load(overrides={"data_dir": tmp_path, "executor.kind": kind})
-        made = executor(chosen)
+        made = runner(chosen).executor
         assert isinstance(made, concrete)
         made.close()
 
@@ -86,7 +86,7 @@ def test_without_ray_the_error_says_how_to_get_it(tmp_path: Path, monkeypatch) -
     monkeypatch.setattr(engine, "find_spec", lambda _: None)
     there = settings.load(overrides={"data_dir": tmp_path, "executor.kind": "ray"})
     with pytest.raises(InputError, match="Ray is not installed"):
-        executor(there)
+        runner(there)
 
 
 def test_services_of_different_databases_do_not_meet(tmp_path: Path) -> None:
