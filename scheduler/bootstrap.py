@@ -43,6 +43,7 @@ from scheduler.service.policy_control.replay_evaluation import Replay
 from scheduler.service.service import Service
 from scheduler.service.standby.follower import FollowerService
 from scheduler.service.standby.standby import Standby
+from scheduler.storage.objects import ObjectStorage
 from scheduler.store.base import Store
 from scheduler.store.sharing import SharedStore
 from scheduler.store.sql.store import SqlStore
@@ -101,6 +102,7 @@ def standby(
             inventory,
             SystemClock(),
             ask=None if derive is None else _nobody_says,
+            storage=None if settings.storage is None else ObjectStorage(settings.storage),
             replay=replay,
             policies=policies,
             shared=store,
@@ -139,6 +141,7 @@ def _leading(
             inventory,
             SystemClock(),
             ask=runs.ask,
+            storage=runs.storage,
             lock=lock,
             replay=replay,
             policies=policies,
@@ -190,13 +193,15 @@ def components(
     shared: SharedStore | None = None,
     derive: Derive | None = None,
     ask: Ask | None = None,
+    storage: ObjectStorage | None = None,
     leads: bool = True,
 ) -> Components:
     """The components of a service: those given, and others as the settings say.
 
     `lock` is released when the service stops. `shared`: the store, if other services may use it.
-    `derive`, `ask`: see `Components`. `leads`: False for a follower, which refuses no policy for
-    the crashes of earlier services. Raises `InputError` if this machine has the devices of no pool.
+    `derive`, `ask`, `storage`: see `Components`. `leads`: False for a follower, which refuses no
+    policy for the crashes of earlier services. Raises `InputError` if this machine has the devices
+    of no pool.
     """
     if derive is None and not inventory.present:
         raise InputError(
@@ -208,6 +213,7 @@ def components(
         store=store,
         executor=executor,
         ask=ask,
+        storage=storage,
         inventory=inventory,
         estimator=Estimator(
             store.measurements(), inventory.present, default_s=settings.default_runtime_s

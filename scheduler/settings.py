@@ -273,6 +273,9 @@ class Settings(BaseSettings):
 
     data_dir: Folder = Field(default_factory=default_data_dir)
     """Database, job folders, tokens."""
+    storage: Annotated[str, Field(pattern=r"^[a-z0-9+]+://[^@]*$")] | None = None
+    """URL of what carries the files of jobs between machines, `s3://bucket/path` or
+    `file:///path`; None: nodes share the data folder."""
     database_url: str | None = None
     """SQLAlchemy URL; None: SQLite in the data folder."""
     standby: bool = False

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scheduler import settings as config
+from scheduler.domain.errors import InputError
 from scheduler.executors.base import Executor
 from scheduler.executors.cluster import ClusterExecutor
 from scheduler.executors.local import LocalExecutor
@@ -15,8 +16,10 @@ from scheduler.executors.ray import RayTransport
 from scheduler.executors.ray.config import BridgeConfig
 from scheduler.hardware.elastic_pools import elastic_pools
 from scheduler.hardware.limits import cpu_quota
-from scheduler.node import agent, engine, shared_folder
+from scheduler.node import agent, engine, shared_folder, storage_check
+from scheduler.node.mirroring_executor import MirroringExecutor
 from scheduler.service.nodes.node_paths import Ask
+from scheduler.storage.objects import ObjectStorage
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,8 @@ class Runner:
     executor: Executor
     ask: Ask | None = None
     """Asks its nodes what they have; None: it runs jobs on this machine."""
+    storage: ObjectStorage | None = None
+    """Where the files of jobs are; None: in the data folder."""
 
 
 def runner(settings: config.Settings) -> Runner:
@@ -38,8 +43,17 @@ def runner(settings: config.Settings) -> Runner:
         "pass_env": settings.executor.pass_env,
     }
     if settings.executor.kind == "ray":
-        executor = _on_ray(settings, options)
-        return Runner(executor, executor.questions.ask)
+        storage = None if settings.storage is None else ObjectStorage(settings.storage)
+        nodes = _on_ray(settings, options, storage)
+        executor: Executor = nodes
+        if storage is not None:
+            executor = MirroringExecutor(nodes, storage, settings.data_dir.absolute() / "jobs")
+        return Runner(executor, nodes.questions.ask, storage)
+    if settings.storage is not None:
+        raise InputError(
+            "storage is for jobs on other machines",
+            {"storage": "none, or executor.kind = ray"},
+        )
     # A quota grants processor time on any CPU. Services that share a host under quotas would all
     # pin their jobs to its first CPUs.
     return Runner(LocalExecutor(settings.data_dir / "run", pin=cpu_quota() is None, **options))
@@ -51,7 +65,9 @@ def namespace(settings: config.Settings) -> str:
     return settings.ray.namespace or f"fulcrum-{known}"
 
 
-def _on_ray(settings: config.Settings, options: dict[str, Any]) -> ClusterExecutor:
+def _on_ray(
+    settings: config.Settings, options: dict[str, Any], storage: ObjectStorage | None
+) -> ClusterExecutor:
     engine.check_installed()
     ray, code = settings.ray, digest()
     agents = agent.AgentConfig(
@@ -59,7 +75,12 @@ def _on_ray(settings: config.Settings, options: dict[str, Any]) -> ClusterExecut
         namespace=namespace(settings),
         linger_s=ray.linger_s,
         shared=settings.data_dir.absolute(),
-        mark=shared_folder.mark(settings.data_dir),
+        storage=settings.storage or "",
+        mark=(
+            shared_folder.mark(settings.data_dir)
+            if storage is None
+            else storage_check.mark(storage)
+        ),
         reserved_cores=settings.hardware.reserved_cores,
         reserved_memory=settings.hardware.reserved_memory,
         executor=options,

@@ -22,6 +22,7 @@ from scheduler.service.paths import Paths
 from scheduler.service.policy_control.active_policy import ActivePolicy
 from scheduler.service.policy_control.crash_marks import CrashMarks
 from scheduler.service.policy_control.replay_evaluation import Replay
+from scheduler.storage.objects import ObjectStorage
 from scheduler.store.base import Store
 from scheduler.store.sharing import SharedStore
 
@@ -73,6 +74,8 @@ class Components:
     """Makes pools of the executor's nodes; None: the pools are fixed."""
     ask: Ask | None = None
     """Asks nodes what they have of what jobs name; None: jobs run on the service's machine."""
+    storage: ObjectStorage | None = None
+    """Where the files of jobs are; None: in the data folder, which all nodes share."""
     channels: Channels = Channels()  # noqa: RUF009 - frozen
     """Where notifications may go."""
     success_checkpoints: bool = False

@@ -20,6 +20,7 @@ from scheduler.service.live.placement_options import cheapest
 from scheduler.service.maintenance.checkup import Checkup
 from scheduler.service.maintenance.estimate_learning import LEARN_S, EstimateLearning
 from scheduler.service.maintenance.housekeeping import Housekeeping, PeriodicTask
+from scheduler.service.maintenance.outputs import Outputs
 from scheduler.service.maintenance.retention import SWEEP_S, Retention
 from scheduler.service.nodes.cluster_nodes import ClusterNodes
 from scheduler.service.nodes.node_paths import LOOK_S as PATHS_S
@@ -124,6 +125,7 @@ def retention(parts: Components, live_jobs: LiveJobs, permit: Callable[[str], No
         rules=parts.retention,
         success_checkpoints=parts.success_checkpoints,
         permit=permit,
+        outputs=Outputs(parts.folders, parts.storage),
     )
 
 

@@ -22,6 +22,7 @@ from scheduler.service.dispatch.submissions import Submissions
 from scheduler.service.jobs.admission import Admission, Placements
 from scheduler.service.maintenance.estimate_learning import EstimateLearning
 from scheduler.service.maintenance.housekeeping import Housekeeping
+from scheduler.service.maintenance.outputs import Outputs
 from scheduler.service.node_control import NodeControl
 from scheduler.service.nodes.cluster_nodes import ClusterNodes
 from scheduler.service.nodes.node_paths import NodePaths
@@ -63,6 +64,7 @@ class Service:
         self.sharing = Sharing(parts.shared, self._arrivals, self.dispatcher.post)
         self.submissions = Submissions(parts.store, self.admit, alone=parts.shared is None)
         self.retention = construction.retention(parts, live, self.permit)
+        self.outputs = Outputs(parts.folders, parts.storage)
         self.admission = Admission(placements, self.retention, parts.channels)
         self.projects = construction.projects(
             parts,

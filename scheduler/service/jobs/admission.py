@@ -18,6 +18,7 @@ from scheduler.service.maintenance.retention import Kind, Retention
 from scheduler.service.nodes.cluster_nodes import ClusterNodes
 from scheduler.service.nodes.node_paths import NodePaths
 from scheduler.service.notifications.channels import Channels
+from scheduler.storage.stored_folders import holds
 from scheduler.workloads.spec.paths import needs
 
 MODEL = "model.pt"
@@ -111,7 +112,7 @@ class Admission:
         retention = self.retention
         job = retention.store.job(number)
         model = retention.folders.artifacts(number) / MODEL
-        if not job.state.final or model.is_file():
+        if not job.state.final or holds(model.parent, MODEL):
             return
         try:
             retention.require(job, Kind.MODELS, model)
