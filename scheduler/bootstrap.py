@@ -19,10 +19,10 @@ from scheduler.decisions.state.preemption import PreemptionMode, PreemptionRules
 from scheduler.domain.errors import InputError, MissingError
 from scheduler.domain.groups.projects import Project, Quota
 from scheduler.domain.notifications import Notify
-from scheduler.domain.path_needs import PathFinding
 from scheduler.estimates.estimator import Estimator
 from scheduler.executors.absent import AbsentExecutor
 from scheduler.executors.base import Executor
+from scheduler.executors.path_needs import PathFinding
 from scheduler.hardware.inventory import Inventory, cluster
 from scheduler.hardware.node_pools import inventory_of
 from scheduler.node.executor import runner

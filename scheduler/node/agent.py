@@ -12,10 +12,10 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from scheduler.domain.nodes import NodeFacts
-from scheduler.domain.path_needs import PathFinding, PathNeed
 from scheduler.executors.cluster.agent import NodeAgent, NodeExecutor
 from scheduler.executors.local import LocalExecutor
 from scheduler.executors.local.system.digest import digest
+from scheduler.executors.path_needs import PathFinding, PathNeed
 from scheduler.hardware.cpus import detect_cpus
 from scheduler.hardware.gpus import detect_gpus
 from scheduler.hardware.limits import cpu_quota

@@ -33,8 +33,10 @@ from scheduler.storage.job_storage import JOBS
 from scheduler.storage.objects import ObjectStorage
 from scheduler.storage.stored_folders import newest, write_stub
 
-EVERY_S = 1.0
-"""Between two looks at the storage for one attempt."""
+FIRST_PAUSE_S, LAST_PAUSE_S = 1.0, 8.0
+"""Between two looks for the log of one attempt: doubles while nothing comes. Looks cost money."""
+FOLDERS_S = 10.0
+"""Between two looks for its checkpoints and artifacts."""
 _WORKERS = 8
 _TURN_S = 0.2
 _log = logging.getLogger(__name__)
@@ -49,7 +51,10 @@ class _Mirrored:
     exit: Exited | None = None
     """How it ended; told once all its files are here."""
     due: float = 0.0
-    """Monotonic seconds."""
+    """Monotonic seconds of the next look."""
+    folders_due: float = 0.0
+    """The same for checkpoints and artifacts."""
+    pause_s: float = FIRST_PAUSE_S
     busy: bool = False
     trouble: str = ""
 
@@ -155,7 +160,7 @@ class MirroringExecutor:
                     if not one.busy and now >= one.due
                 ]
                 for _, one in due:
-                    one.busy, one.due = True, now + EVERY_S
+                    one.busy = True
             for name, one in due:
                 self._pool.submit(self._bring, name, one)
             self._outbox.deliver(self._sink)
@@ -163,10 +168,15 @@ class MirroringExecutor:
     def _bring(self, attempt: str, one: _Mirrored) -> None:
         exit_ = one.exit  # before the look: what was carried before the end is found by it then
         try:
-            self._update(one.folder)
+            news = self._bring_growing(one.folder)
+            if exit_ is not None or time.monotonic() >= one.folders_due:
+                self._list_folders(one.folder)
+                one.folders_due = time.monotonic() + FOLDERS_S
+            one.pause_s = FIRST_PAUSE_S if news else min(2 * one.pause_s, LAST_PAUSE_S)
         except (OSError, ValueError, KeyError) as error:
+            if not one.trouble:
+                _log.warning("the storage cannot be read: %s", error, extra=of_attempt(attempt))
             one.trouble = f"the storage cannot be read: {error}"
-            _log.warning("%s", one.trouble, extra=of_attempt(attempt))
         else:
             one.trouble = ""
             if exit_ is not None:
@@ -175,13 +185,23 @@ class MirroringExecutor:
                 self._outbox.put(exit_)
                 self._woken.set()
         finally:
-            one.busy = False
+            with self._lock:  # an end that came meanwhile is looked after at once
+                one.due = 0.0 if one.exit is not exit_ else time.monotonic() + one.pause_s
+                one.busy = False
 
-    def _update(self, folder: Path) -> None:
-        run = folder.relative_to(self._root)
-        name = f"{JOBS}/{run.as_posix()}"
-        for file, sizes in pieces(self._storage.sizes(name)).items():
+    def _bring_growing(self, folder: Path) -> bool:
+        """Logs and metrics of all ranks; whether there was anything new."""
+        name = f"{JOBS}/{folder.relative_to(self._root).as_posix()}"
+        found = pieces(self._storage.sizes(name))
+        news = [
             receive(self._storage, f"{name}/{file}", sizes, folder / file)
+            for file, sizes in found.items()
+        ]
+        return any(news)
+
+    def _list_folders(self, folder: Path) -> None:
+        """What there is of checkpoints and artifacts."""
+        run = folder.relative_to(self._root)
         for kind in (CHECKPOINTS, ARTIFACTS):
             own, files = newest(self._storage, f"{JOBS}/{run.parent.as_posix()}/{kind}")
             if files or (folder.parent / kind).is_dir():

@@ -52,13 +52,16 @@ class GrowingFile:
                 self._sent = number * PIECE + len(data)
 
 
-def receive(storage: ObjectStorage, name: str, sizes: Iterable[int], path: Path) -> None:
-    """Bring the file at `path` up to date; `sizes`: of its pieces, in order. Raises `OSError`."""
+def receive(storage: ObjectStorage, name: str, sizes: Iterable[int], path: Path) -> bool:
+    """Bring the file at `path` up to date; whether it was not.
+
+    `sizes`: of its pieces, in order. Raises `OSError`.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     have = path.stat().st_size if path.exists() else 0
     total = sum(sizes)
     if total == have:
-        return
+        return False
     with path.open("r+b" if path.exists() else "wb") as file:
         if total < have:
             file.truncate(0)
@@ -68,10 +71,11 @@ def receive(storage: ObjectStorage, name: str, sizes: Iterable[int], path: Path)
             data = storage.get(f"{name}/{number:06d}") or b""
             fresh = data[have - number * PIECE :]
             if not fresh:
-                return
+                break
             file.seek(have)
             file.write(fresh)
             have += len(fresh)
+    return True
 
 
 def pieces(found: Mapping[str, int]) -> dict[str, list[int]]:

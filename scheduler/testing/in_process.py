@@ -11,7 +11,6 @@ from typing import Any
 
 from scheduler.domain.elastic_pools import ElasticPool
 from scheduler.domain.nodes import NodeFacts
-from scheduler.domain.path_needs import PathFinding, PathNeed
 from scheduler.executors.cluster.agent import NodeAgent, NodeExecutor
 from scheduler.executors.cluster.base import (
     AgentAnswer,
@@ -21,6 +20,7 @@ from scheduler.executors.cluster.base import (
     Hearer,
     NodeMembers,
 )
+from scheduler.executors.path_needs import PathFinding, PathNeed
 
 DIGEST = "in-process"
 """Of the code that all agents of an `InProcessCluster` claim to run."""

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from scheduler.domain.nodes import NodeFacts, NodeState
-from scheduler.domain.path_needs import PathKind, PathNeed
 from scheduler.executors.base import AttemptKey, Exited, Started
 from scheduler.executors.cluster import ClusterExecutor
 from scheduler.executors.cluster.attempt import ClusterAttempt
 from scheduler.executors.cluster.base import NodeMembers
 from scheduler.executors.cluster.node import NodeLink
+from scheduler.executors.path_needs import PathKind, PathNeed
 from scheduler.executors.silence import SilenceLimit
 from scheduler.testing.in_process import DIGEST, InProcessCluster
 from tests.executors.conftest import Machine

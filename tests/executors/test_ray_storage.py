@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from scheduler.domain.jobs import JobKind
-from scheduler.domain.path_needs import PathKind, PathNeed
 from scheduler.domain.resources import DeviceKind
 from scheduler.executors.base import Exited, LaunchSpec, Part
+from scheduler.executors.path_needs import PathKind, PathNeed
 from scheduler.node import storage_check
 from scheduler.node.mirroring_executor import MirroringExecutor
 from scheduler.storage.objects import ObjectStorage

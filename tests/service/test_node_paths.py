@@ -8,9 +8,9 @@ import pytest
 
 from scheduler.domain.errors import InfeasibleError
 from scheduler.domain.nodes import NodeFacts, NodeState
-from scheduler.domain.path_needs import PathFinding, PathKind, PathNeed
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
+from scheduler.executors.path_needs import PathFinding, PathKind, PathNeed
 from scheduler.service.dispatch.messages import ChangeNode, NodeChange
 from scheduler.testing.samples import job_spec
 from tests.support.service_worlds import World, memory_store, wide

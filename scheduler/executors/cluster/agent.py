@@ -14,9 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from scheduler.domain.nodes import NodeFacts
-from scheduler.domain.path_needs import PathFinding, PathNeed
 from scheduler.executors.base import Executor, ExecutorEvent, Exited, NodesChanged
 from scheduler.executors.cluster import wire
+from scheduler.executors.path_needs import PathFinding, PathNeed
 from scheduler.executors.silence import SilenceLimit
 
 LONGEST_WAIT_S = 10.0

@@ -7,10 +7,10 @@ import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from scheduler.domain.path_needs import PathFinding, PathNeed
 from scheduler.executors.cluster.links import NodeLinks
 from scheduler.executors.cluster.node import TalkStage
 from scheduler.executors.cluster.talk import Talk
+from scheduler.executors.path_needs import PathFinding, PathNeed
 
 
 @dataclass(slots=True)

@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scheduler.domain.path_needs import PathFinding, PathNeed
 from scheduler.executors.base import AttemptEvent, AttemptKey
 from scheduler.executors.cluster import wire
 from scheduler.executors.cluster.attempt import AttemptPart
 from scheduler.executors.cluster.base import AgentAnswer, AgentFailure, AgentTransport
 from scheduler.executors.cluster.node import NodeLink, TalkStage
+from scheduler.executors.path_needs import PathFinding, PathNeed
 
 POLL_S = 2.0
 """An agent with nothing to say answers a poll after so long."""

@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from scheduler.domain.nodes import NodeFacts
-from scheduler.domain.path_needs import PathFinding, PathNeed
 from scheduler.executors.base import AttemptEvent, AttemptKey, Exited, LaunchSpec, Started
+from scheduler.executors.path_needs import PathFinding, PathNeed
 
 _SPEC = TypeAdapter(LaunchSpec)
 _KEY = TypeAdapter(AttemptKey)

@@ -150,7 +150,7 @@ class Bridge:
 
     def _agent(self, name: str, node_id: str) -> Any:
         """The node's agent, found or begun; agents that it replaces are ended."""
-        own = f"agent:{name}:{node_id[:12]}:{self._config.digest[:12]}"
+        own = f"agent:{name}:{node_id[:12]}:{self._config.version}"
         self._end_agents(name, kept=own)
         remote = ray.remote(concurrency_groups=_GROUPS)(AgentActor)
         return remote.options(

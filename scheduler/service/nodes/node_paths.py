@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from scheduler.domain.jobs import JobSpec
 from scheduler.domain.nodes import Node, NodeState
-from scheduler.domain.path_needs import PathFinding, PathNeed
 from scheduler.domain.resources import Request
+from scheduler.executors.path_needs import PathFinding, PathNeed
 from scheduler.service.nodes.cluster_nodes import ClusterNodes
 from scheduler.workloads.spec.paths import MachineLook, PathLook, needs
 
@@ -65,8 +65,8 @@ class NodePaths:
         if self._ask is None:
             machine = MachineLook()
             return lambda _: machine
-        patience = Patience(PATIENCE_S)
-        return lambda request: NodesLook(self, request, patience)
+        budget = TimeBudget(PATIENCE_S)
+        return lambda request: NodesLook(self, request, budget)
 
     def look(self, request: Request) -> PathLook:
         """What is seen of the machines that could run one job."""
@@ -191,7 +191,7 @@ class NodePaths:
 
 
 @dataclass(slots=True)
-class Patience:
+class TimeBudget:
     """How long one request still waits for nodes, all its questions together."""
 
     left_s: float
@@ -203,16 +203,16 @@ class NodesLook:
     What no node could say in time is believed; it is asked again before the job starts.
     """
 
-    def __init__(self, paths: NodePaths, request: Request, patience: Patience) -> None:
+    def __init__(self, paths: NodePaths, request: Request, budget: TimeBudget) -> None:
         self._paths = paths
         self._request = request
-        self._patience = patience
+        self._budget = budget
 
     def find(self, need: PathNeed) -> PathFinding:
         """What one of the nodes has; a problem if none of them has it."""
         begun = time.monotonic()
-        self._paths.learn([need], max(0.0, self._patience.left_s))
-        self._patience.left_s -= time.monotonic() - begun
+        self._paths.learn([need], max(0.0, self._budget.left_s))
+        self._budget.left_s -= time.monotonic() - begun
         found = list(self._paths.findings(need, self._request))
         for _, finding in found:
             if finding is not None and not finding.problem:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from scheduler.domain.errors import InputError
-from scheduler.domain.path_needs import PathFinding, PathKind, PathNeed
+from scheduler.executors.path_needs import PathFinding, PathKind, PathNeed
 from scheduler.workloads.image_folders.outline import Look
 from scheduler.workloads.spec.work import IMAGENET, Work
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from scheduler.domain.jobs import JobKind, Profile
-from scheduler.domain.path_needs import PathKind, PathNeed
+from scheduler.executors.path_needs import PathKind, PathNeed
 from scheduler.workloads.spec import tables
 from scheduler.workloads.spec.paths import MachineLook, PathLook, needs
 from scheduler.workloads.spec.work import WORK, CnnInferWork, CnnTrainWork, CommandWork, Work
