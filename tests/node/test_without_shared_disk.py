@@ -208,6 +208,17 @@ def test_an_attempt_that_waits_for_its_files_can_be_cancelled(site: Site, monkey
     monkeypatch.undo()
 
 
+def test_ranks_on_several_nodes_meet_by_the_storage(site: Site) -> None:
+    spec = site.launch("1.1", A, B, do="sleep")
+    first, second = (site.place(spec, rank) / "1" / "attempt-1" for rank in (0, 1))
+    site.until(lambda: first.is_dir() and second.is_dir())
+    (first / "rendezvous.json").write_text("here")
+    site.until((second / "rendezvous.json").is_file)
+    assert (second / "rendezvous.json").read_text() == "here"
+    site.executor.cancel("1.1", grace_s=1)
+    assert site.exited(spec).reason == "cancelled"
+
+
 def test_each_rank_has_its_log_in_the_storage(site: Site) -> None:
     spec = site.launch("1.1", A, B, do="exit", say="here")
     assert site.exited(spec).success

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.domain.errors import InfeasibleError
+from api.http.intake import Intake
+from api.schemas.jobs import JOB
+from scheduler.domain.errors import InfeasibleError, InputError
 from scheduler.domain.nodes import NodeFacts, NodeState
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.executors.path_needs import PathFinding, PathKind, PathNeed
 from scheduler.service.dispatch.messages import ChangeNode, NodeChange
+from scheduler.service.nodes.node_paths import NodePaths
 from scheduler.testing.samples import job_spec
 from tests.support.service_worlds import World, memory_store, wide
 
@@ -77,6 +80,19 @@ def test_a_path_that_no_node_has_is_refused_and_the_nodes_are_named(open_world) 
     )
 
 
+def test_a_submission_is_refused_with_the_name_of_the_field(open_world) -> None:
+    world, disks = open_world(a={"/data/cats"}, b={"/data/cats"})
+    intake = Intake(lambda: world.service, world.clock)
+    job = {"kind": "cnn-train", "work": {"model": "simple-cnn", "dataset": "folder:/data/cats"}}
+    spec = intake.one(JOB.validate_python(job), "ann")
+    assert spec.profile.samples > 0  # of the images that the nodes count
+    disks.has.clear()
+    world.service.paths = NodePaths(world.service.nodes, disks.ask, lambda _: None)
+    with pytest.raises(InputError) as caught:
+        intake.several([JOB.validate_python(job)], "ann")
+    assert "(a, b, c)" in caught.value.fields["jobs.0.work.dataset"]
+
+
 def test_a_job_runs_only_where_all_nodes_have_what_it_names(open_world) -> None:
     world, _ = open_world(a={"/data/cats"}, c={"/data/cats"})
     find(world)
@@ -104,10 +120,12 @@ def test_what_nobody_says_in_time_is_believed_and_asked_again_before_the_start(o
     world, disks = open_world(c={"/data/cats"})
     disks.silent = {"a", "b", "c"}
     assert not find(world).problem
+    disks.silent = set()
+    find(world)
+    assert not disks.asked  # for a while no request waits for nodes that did not answer
     (job,) = world.submit(on_cats())
     assert world.state(job.id) == "QUEUED"
     assert "it is not known yet whether /data/cats" in world.service.queries.explain(job.id).text
-    disks.silent = set()
     world.service.paths.refresh(world.service.live_jobs.queued())
     world.settle()
     assert world.attempt(job.id).nodes == ("c",)

@@ -58,7 +58,14 @@ class NodePaths:
         self._clock = clock
         self._lock = threading.Lock()
         self._known: dict[tuple[str, PathNeed], _Known] = {}
+        self._mute: dict[str, float] = {}
+        """Nodes that did not answer in time → when; no request waits for them for a while."""
         self._usable: frozenset[str] = frozenset()
+        self._news = 0
+        """Counts changes of what is known."""
+        self._obstacles: dict[tuple[bool, tuple[tuple[str, PathNeed], ...]], dict[str, str]] = {}
+        """What was answered since nodes, or what is known of them, changed."""
+        self._answered_at = (0, 0)
 
     def looks(self) -> Callable[[Request], PathLook]:
         """What a request sees of the machines that could run a job, by what the job asks for."""
@@ -77,8 +84,13 @@ class NodePaths:
         if self._ask is None:
             return
         with self._lock:
+            since = self._clock() - AGAIN_S
             open_ = {
-                need: [node.name for node in self._answering() if self._of(node, need) is None]
+                need: [
+                    node.name
+                    for node in self._answering()
+                    if self._of(node, need) is None and self._mute.get(node.name, since) <= since
+                ]
                 for need in dict.fromkeys(wanted)
             }
         self._learn({need: names for need, names in open_.items() if names}, patience_s)
@@ -108,16 +120,16 @@ class NodePaths:
         """
         if self._ask is None or not (named := needs(spec.work)):
             return {}
-        nodes = {node.name: node for node in self._nodes.all()}
-        inventory, found = self._nodes.inventory, {}
-        for pool in inventory.present:
-            usable = [
-                nodes[name]
-                for name in inventory.nodes.get(pool.name, ())
-                if name in nodes and nodes[name].usable
-            ]
-            if why := self._lacking(usable, named, sure=sure):
-                found[pool.name] = why
+        now, asked = (self._nodes.changes, self._news), (sure, tuple(named.items()))
+        with self._lock:
+            if now != self._answered_at:
+                self._obstacles, self._answered_at = {}, now
+            if (before := self._obstacles.get(asked)) is not None:
+                return before
+        found = self._found_obstacles(named, sure=sure)
+        with self._lock:
+            if now == self._answered_at:
+                self._obstacles[asked] = found
         return found
 
     def refresh(self, specs: Iterable[JobSpec]) -> None:
@@ -147,6 +159,19 @@ class NodePaths:
         elif learned:
             self._changed(lambda spec: not learned.isdisjoint(needs(spec.work).values()))
 
+    def _found_obstacles(self, named: Mapping[str, PathNeed], *, sure: bool) -> dict[str, str]:
+        nodes = {node.name: node for node in self._nodes.all()}
+        inventory, found = self._nodes.inventory, {}
+        for pool in inventory.present:
+            usable = [
+                nodes[name]
+                for name in inventory.nodes.get(pool.name, ())
+                if name in nodes and nodes[name].usable
+            ]
+            if why := self._lacking(usable, named, sure=sure):
+                found[pool.name] = why
+        return found
+
     def _learn(self, open_: Mapping[PathNeed, Sequence[str]], patience_s: float) -> set[PathNeed]:
         """Ask; returns the needs of which something new was said."""
         if not open_ or self._ask is None:
@@ -157,8 +182,11 @@ class NodePaths:
         nodes = {node.name: node for node in self._nodes.all()}
         news, now = set(), self._clock()
         with self._lock:
+            self._mute |= dict.fromkeys(names - answers.keys(), now)
             for name, findings in answers.items():
+                self._mute.pop(name, None)
                 machine = _machine(nodes[name]) if name in nodes else ""
+                self._news += 1
                 for need, finding in zip(asked, findings, strict=True):
                     before = self._known.get((name, need))
                     if before is None or before.finding != finding or before.machine != machine:
