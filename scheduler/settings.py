@@ -66,6 +66,15 @@ def _pool_name(name: str) -> str:
     )
 
 
+def _storage_url(url: str) -> str:
+    if re.fullmatch(r"[a-z0-9+]+://[^@]+", url):
+        return url
+    raise ValueError(
+        f"{url.rpartition('@')[2]!r} is not the URL of a storage; legal: s3://bucket/path, "
+        "file:///path or another URL that fsspec knows, without a user or a password"
+    )
+
+
 def _expanded(path: Path) -> Path:
     return expanded(path).absolute()
 
@@ -273,7 +282,7 @@ class Settings(BaseSettings):
 
     data_dir: Folder = Field(default_factory=default_data_dir)
     """Database, job folders, tokens."""
-    storage: Annotated[str, Field(pattern=r"^[a-z0-9+]+://[^@]*$")] | None = None
+    storage: Annotated[str, AfterValidator(_storage_url)] | None = None
     """URL of what carries the files of jobs between machines, `s3://bucket/path` or
     `file:///path`; None: nodes share the data folder."""
     database_url: str | None = None

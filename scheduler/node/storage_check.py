@@ -41,16 +41,17 @@ class StorageCheck:
     def _run(self) -> None:
         pause = threading.Event()
         while True:
-            self.problem = self._look()
+            self.problem = problem(self._storage, self._expected)
             pause.wait(EVERY_S)
 
-    def _look(self) -> str:
-        url = self._storage.url
-        try:
-            found = self._storage.get(MARK)
-        except OSError as error:
-            return f"it cannot use the storage {url}: {error}"
-        if found is None:
-            return f"it does not see the service's storage {url}"
-        same = found.decode("ascii", "replace") == self._expected
-        return "" if same else f"{url} is another storage there than on the service"
+
+def problem(storage: ObjectStorage, expected: str) -> str:
+    """Why this machine cannot use the storage whose mark is `expected`; empty: it can."""
+    try:
+        found = storage.get(MARK)
+    except OSError as error:
+        return f"it cannot use the storage {storage.url}: {error}"
+    if found is None:
+        return f"it does not see the service's storage {storage.url}"
+    same = found.decode("ascii", "replace") == expected
+    return "" if same else f"{storage.url} is another storage there than on the service"
