@@ -39,6 +39,7 @@ from scheduler.domain.resources import DeviceKind
 from scheduler.executors.environment import check_pattern
 from scheduler.files import expanded
 from scheduler.settings_file import default_data_dir, find_file
+from scheduler.storage.objects import check_url
 from scheduler.validation import wrong_fields
 
 DATABASE_FILE = "fulcrum.sqlite"
@@ -63,15 +64,6 @@ def _pool_name(name: str) -> str:
     raise ValueError(
         f"{name!r} is not a pool's name; legal: 1 to 63 lower-case letters, digits and . _ -, "
         "a letter or digit first"
-    )
-
-
-def _storage_url(url: str) -> str:
-    if re.fullmatch(r"[a-z0-9+]+://[^@]+", url):
-        return url
-    raise ValueError(
-        f"{url.rpartition('@')[2]!r} is not the URL of a storage; legal: s3://bucket/path, "
-        "file:///path or another URL that fsspec knows, without a user or a password"
     )
 
 
@@ -282,7 +274,7 @@ class Settings(BaseSettings):
 
     data_dir: Folder = Field(default_factory=default_data_dir)
     """Database, job folders, tokens."""
-    storage: Annotated[str, AfterValidator(_storage_url)] | None = None
+    storage: Annotated[str, AfterValidator(check_url)] | None = None
     """URL of what carries the files of jobs between machines, `s3://bucket/path` or
     `file:///path`; None: nodes share the data folder."""
     database_url: str | None = None

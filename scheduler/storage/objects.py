@@ -10,6 +10,7 @@ Obligations, whatever the URL:
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -111,6 +112,16 @@ class ObjectStorage:
             raise
         except Exception as error:
             raise OSError(f"{self.url}/{name}: {type(error).__name__}: {error}") from error
+
+
+def check_url(url: str) -> str:
+    """Return `url`; raises `ValueError` unless it is a URL without a user or a password."""
+    if re.fullmatch(r"[a-z0-9+]+://[^@]+", url):
+        return url
+    raise ValueError(
+        f"{url.rpartition('@')[2]!r} is not the URL of a storage; legal: {_EXAMPLES}, without a "
+        "user or a password"
+    )
 
 
 def _is_draft(name: str) -> bool:
