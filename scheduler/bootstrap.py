@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -22,9 +22,10 @@ from scheduler.domain.notifications import Notify
 from scheduler.estimates.estimator import Estimator
 from scheduler.executors.absent import AbsentExecutor
 from scheduler.executors.base import Executor
+from scheduler.executors.path_needs import PathFinding
 from scheduler.hardware.inventory import Inventory, cluster
 from scheduler.hardware.node_pools import inventory_of
-from scheduler.node.executor import executor as executor_of
+from scheduler.node.executor import runner
 from scheduler.policies import lookup
 from scheduler.policies.lookup import PolicyResolver
 from scheduler.policies.search import limited
@@ -33,6 +34,7 @@ from scheduler.service.data_folder_lock import FolderLock, take_over
 from scheduler.service.grace_periods import GracePeriods
 from scheduler.service.maintenance.retention import PRUNABLE, Kind, RetentionRule, rules
 from scheduler.service.nodes.cluster_nodes import Derive
+from scheduler.service.nodes.node_paths import Ask
 from scheduler.service.notifications.channels import Channels, MailServer
 from scheduler.service.paths import Paths
 from scheduler.service.policy_control.active_policy import ActivePolicy
@@ -41,6 +43,7 @@ from scheduler.service.policy_control.replay_evaluation import Replay
 from scheduler.service.service import Service
 from scheduler.service.standby.follower import FollowerService
 from scheduler.service.standby.standby import Standby
+from scheduler.storage.objects import ObjectStorage
 from scheduler.store.base import Store
 from scheduler.store.sharing import SharedStore
 from scheduler.store.sql.store import SqlStore
@@ -98,6 +101,8 @@ def standby(
             AbsentExecutor(),
             inventory,
             SystemClock(),
+            ask=None if derive is None else _nobody_says,
+            storage=None if settings.storage is None else ObjectStorage(settings.storage),
             replay=replay,
             policies=policies,
             shared=store,
@@ -126,15 +131,17 @@ def _leading(
     policies: PolicyResolver,
 ) -> Service:
     """A service over an open store that runs jobs as the settings say."""
-    executor = executor_of(settings)
+    runs = runner(settings)
     inventory, derive = _hardware(settings)
     try:
         parts = components(
             settings,
             store,
-            executor,
+            runs.executor,
             inventory,
             SystemClock(),
+            ask=runs.ask,
+            storage=runs.storage,
             lock=lock,
             replay=replay,
             policies=policies,
@@ -143,8 +150,13 @@ def _leading(
         )
         return Service(parts)
     except BaseException:
-        executor.close()
+        runs.executor.close()
         raise
+
+
+def _nobody_says(*_: object) -> Mapping[str, Sequence[PathFinding]]:
+    """A follower has no connection to nodes: it believes what jobs name, and the leader asks."""
+    return {}
 
 
 def _hardware(settings: config.Settings) -> tuple[Inventory, Derive | None]:
@@ -180,13 +192,16 @@ def components(
     policies: PolicyResolver = lookup.DEFAULT,
     shared: SharedStore | None = None,
     derive: Derive | None = None,
+    ask: Ask | None = None,
+    storage: ObjectStorage | None = None,
     leads: bool = True,
 ) -> Components:
     """The components of a service: those given, and others as the settings say.
 
     `lock` is released when the service stops. `shared`: the store, if other services may use it.
-    `derive`: see `Components`. `leads`: False for a follower, which refuses no policy for the
-    crashes of earlier services. Raises `InputError` if this machine has the devices of no pool.
+    `derive`, `ask`, `storage`: see `Components`. `leads`: False for a follower, which refuses no
+    policy for the crashes of earlier services. Raises `InputError` if this machine has the devices
+    of no pool.
     """
     if derive is None and not inventory.present:
         raise InputError(
@@ -197,6 +212,8 @@ def components(
     return Components(
         store=store,
         executor=executor,
+        ask=ask,
+        storage=storage,
         inventory=inventory,
         estimator=Estimator(
             store.measurements(), inventory.present, default_s=settings.default_runtime_s

@@ -39,6 +39,7 @@ from scheduler.domain.resources import DeviceKind
 from scheduler.executors.environment import check_pattern
 from scheduler.files import expanded
 from scheduler.settings_file import default_data_dir, find_file
+from scheduler.storage.objects import check_url
 from scheduler.validation import wrong_fields
 
 DATABASE_FILE = "fulcrum.sqlite"
@@ -273,6 +274,9 @@ class Settings(BaseSettings):
 
     data_dir: Folder = Field(default_factory=default_data_dir)
     """Database, job folders, tokens."""
+    storage: Annotated[str, AfterValidator(check_url)] | None = None
+    """URL of what carries the files of jobs between machines, `s3://bucket/path` or
+    `file:///path`; None: nodes share the data folder."""
     database_url: str | None = None
     """SQLAlchemy URL; None: SQLite in the data folder."""
     standby: bool = False

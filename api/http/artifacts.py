@@ -12,6 +12,7 @@ from pathlib import Path
 from api.schemas import ArtifactOut
 from api.schemas.fields import instant
 from scheduler.domain.errors import MissingError
+from scheduler.storage.stored_folders import STUB, read_stub
 from scheduler.text import shown
 
 _TYPES = {
@@ -27,8 +28,16 @@ _TYPES = {
 
 
 def list_files(folder: Path) -> Iterator[ArtifactOut]:
-    """Regular files below `folder`, by name; links are not followed and not listed."""
-    yield from sorted(_below(folder, ""), key=lambda file: file.name)
+    """Regular files below `folder`, and those stored in its place, by name.
+
+    Links are not followed and not listed.
+    """
+    found = {
+        name: _listed(shown(name), stored.size, stored.mtime_ns / 1e9)
+        for name, stored in read_stub(folder)[1].items()
+    }
+    found |= {file.name: file for file in _below(folder, "") if file.name != STUB}
+    yield from sorted(found.values(), key=lambda file: file.name)
 
 
 def find(folder: Path, name: str) -> tuple[Path, os.stat_result, str]:
@@ -84,9 +93,8 @@ def _below(folder: Path, prefix: str) -> Iterator[ArtifactOut]:
                 yield from _below(folder / entry.name, f"{name}/")
             elif entry.is_file(follow_symlinks=False):
                 figures = entry.stat(follow_symlinks=False)
-                yield ArtifactOut(
-                    name=name,
-                    size=figures.st_size,
-                    modified_at=instant(figures.st_mtime),
-                    media_type=media_type(name),
-                )
+                yield _listed(name, figures.st_size, figures.st_mtime)
+
+
+def _listed(name: str, size: int, time: float) -> ArtifactOut:
+    return ArtifactOut(name=name, size=size, modified_at=instant(time), media_type=media_type(name))

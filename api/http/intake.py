@@ -19,11 +19,12 @@ from scheduler.domain.lifecycle import JobState
 from scheduler.domain.notifications import Notify
 from scheduler.domain.references import WEIGHTS, reference_fields, references, renumbered
 from scheduler.domain.resources import Request
+from scheduler.service.nodes.node_paths import NodePaths
 from scheduler.service.queries.job_names import JobNames
 from scheduler.validation import summary
 from scheduler.workloads.spec.specs import (
     CnnInferWork,
-    Look,
+    PathLook,
     Work,
     check_paths,
     is_job_name,
@@ -53,6 +54,10 @@ class Earlier(Protocol):
     @property
     def names(self) -> JobNames:
         """Finds jobs by their names."""
+
+    @property
+    def paths(self) -> NodePaths:
+        """Knows what the machines have that jobs run on."""
 
     def job(self, job_id: int) -> Job:
         """Raises `MissingError`."""
@@ -109,10 +114,11 @@ class _Draft:
     """Position → positions it refers to."""
     earlier: dict[int | str, Job] = field(default_factory=dict)
     """Stored jobs that were referred to, by number and name: a batch asks for each once."""
-    look: Look = field(default_factory=Look)
-    """What the request sees of folders."""
+    looks: Callable[[Request], PathLook] = field(init=False)
+    """What the request sees of the machines that could run a job, by what that asks for."""
 
     def __post_init__(self) -> None:
+        self.looks = self.intake.service().paths.looks()
         self.jobs = [member.job for member in self.members]
 
     def build(self) -> tuple[list[JobSpec], list[int], list[int]]:
@@ -228,12 +234,15 @@ class _Draft:
             models = tuple(item if self._is_folder(item) else 1 for item in work.models)
             work = work.model_copy(update={"models": models})
         try:
-            check_paths(work, self.look)
+            check_paths(work, self._look(job))
         except InputError as error:
             for name, text in error.fields.items():
                 self.wrong.setdefault(self._field(position, name), text)
         if job.deadline is not None and moment(job.deadline, now) <= now:
             self.wrong[self._field(position, "deadline")] = _past(job.deadline)
+
+    def _look(self, job: AnyJob) -> PathLook:
+        return self.looks(Request(job.devices, *job.width, job.memory))
 
     def _spec(
         self, member: Member, place: Mapping[int, int], specs: Sequence[JobSpec], now: float
@@ -256,7 +265,7 @@ class _Draft:
         return JobSpec(
             kind=JobKind(job.kind),
             work=stored,
-            profile=profile(job.kind, work, trained, self.look),
+            profile=profile(job.kind, work, trained, self._look(job)),
             name=job.name,
             user=self.user,
             project=job.project,

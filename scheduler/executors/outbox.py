@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import logging
+import queue
 import threading
 from collections import deque
+from typing import TypeVar
 
 from scheduler.executors.base import ExecutorEvent, NodesChanged, Sink
 
+_T = TypeVar("_T")
 _log = logging.getLogger(__name__)
+
+
+def drained(inbox: queue.SimpleQueue[_T], wait_s: float) -> list[_T]:
+    """All that is in the inbox, as soon as there is something; empty after `wait_s` seconds."""
+    found: list[_T] = []
+    try:
+        found.append(inbox.get(timeout=wait_s))
+        while True:
+            found.append(inbox.get_nowait())
+    except queue.Empty:
+        return found
 
 
 class Outbox:

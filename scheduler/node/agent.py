@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,18 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from scheduler.domain.nodes import NodeFacts
-from scheduler.executors.cluster.agent import NodeAgent
+from scheduler.executors.cluster.agent import NodeAgent, NodeExecutor
 from scheduler.executors.local import LocalExecutor
 from scheduler.executors.local.system.digest import digest
+from scheduler.executors.path_needs import PathFinding, PathNeed
 from scheduler.hardware.cpus import detect_cpus
 from scheduler.hardware.gpus import detect_gpus
 from scheduler.hardware.limits import cpu_quota
 from scheduler.node import shared_folder
+from scheduler.node.carrying_executor import CarryingExecutor
+from scheduler.node.storage_check import StorageCheck
+from scheduler.storage.objects import ObjectStorage
+from scheduler.workloads.spec.paths import MachineLook
 
 OPENER = "scheduler.node.agent:open_agent"
 """Names `open_agent` to an engine."""
@@ -40,9 +45,11 @@ class AgentConfig:
     linger_s: float = 3600.0
     """Seconds without a service and without attempts after which an agent ends."""
     shared: Path | None = None
-    """The service's data folder, which a node must see to take jobs; None: it need not."""
+    """The service's data folder. Without a storage a node must see it; None: it need not."""
+    storage: str = ""
+    """URL of the storage that carries the files of jobs; empty: the data folder is shared."""
     mark: str = ""
-    """Of that folder; see `shared_folder`."""
+    """Of the data folder or the storage; see `shared_folder`, `storage_check`."""
     reserved_cores: int = 0
     """CPUs kept for the system."""
     reserved_memory: float = 0.1
@@ -63,18 +70,40 @@ def encode(config: AgentConfig) -> dict[str, Any]:
 def open_agent(values: Mapping[str, Any]) -> NodeAgent:
     """The agent of this machine, from what `encode` made; raises `ValueError`, `OSError`."""
     config = _CONFIG.validate_python(values)
-    folder = _private(config.folder) / config.namespace / config.name / "run"
+    folder = _private(config.folder) / config.namespace / config.name
     options = {"pin": cpu_quota() is None, **config.executor}
+
+    def local() -> NodeExecutor:
+        return LocalExecutor(folder / "run", **options)
+
+    if config.storage and config.shared is not None:
+        jobs = config.shared / "jobs"
+        storage = ObjectStorage(config.storage)
+        check = StorageCheck(storage, config.mark)
+        return NodeAgent(
+            lambda: CarryingExecutor(local(), storage, jobs, folder / "jobs"),
+            _facts(config),
+            linger_s=config.linger_s,
+            obstacle=lambda: check.problem,
+            look=_look,
+        )
     return NodeAgent(
-        lambda: LocalExecutor(folder, **options),
+        local,
         _facts(config),
         linger_s=config.linger_s,
         obstacle=lambda: _obstacle(config),
+        look=_look,
     )
 
 
 def _obstacle(config: AgentConfig) -> str:
     return shared_folder.problem(config.shared, config.mark) if config.shared else ""
+
+
+def _look(needs: Sequence[PathNeed]) -> list[PathFinding]:
+    """What this machine has, within the bounds of one request."""
+    look = MachineLook()
+    return [look.find(need) for need in needs]
 
 
 def _private(folder: Path) -> Path:

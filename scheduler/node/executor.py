@@ -1,11 +1,13 @@
-"""The executor that the settings name."""
+"""What runs jobs, as the settings say."""
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import Any
 
 from scheduler import settings as config
+from scheduler.domain.errors import InputError
 from scheduler.executors.base import Executor
 from scheduler.executors.cluster import ClusterExecutor
 from scheduler.executors.local import LocalExecutor
@@ -14,10 +16,24 @@ from scheduler.executors.ray import RayTransport
 from scheduler.executors.ray.config import BridgeConfig
 from scheduler.hardware.elastic_pools import elastic_pools
 from scheduler.hardware.limits import cpu_quota
-from scheduler.node import agent, engine, shared_folder
+from scheduler.node import agent, engine, shared_folder, storage_check
+from scheduler.node.mirroring_executor import MirroringExecutor
+from scheduler.service.nodes.node_paths import Ask
+from scheduler.storage.objects import ObjectStorage
 
 
-def executor(settings: config.Settings) -> Executor:
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """What runs the jobs of a service."""
+
+    executor: Executor
+    ask: Ask | None = None
+    """Asks its nodes what they have; None: it runs jobs on this machine."""
+    storage: ObjectStorage | None = None
+    """Where the files of jobs are; None: in the data folder."""
+
+
+def runner(settings: config.Settings) -> Runner:
     """Not yet started. Raises `InputError` if it needs packages that are missing."""
     options: dict[str, Any] = {
         "spares": settings.executor.warm_workers,
@@ -27,10 +43,20 @@ def executor(settings: config.Settings) -> Executor:
         "pass_env": settings.executor.pass_env,
     }
     if settings.executor.kind == "ray":
-        return _on_ray(settings, options)
+        storage = None if settings.storage is None else ObjectStorage(settings.storage)
+        nodes = _on_ray(settings, options, storage)
+        executor: Executor = nodes
+        if storage is not None:
+            executor = MirroringExecutor(nodes, storage, settings.data_dir.absolute() / "jobs")
+        return Runner(executor, nodes.questions.ask, storage)
+    if settings.storage is not None:
+        raise InputError(
+            "storage is for jobs on other machines",
+            {"storage": "none, or executor.kind = ray"},
+        )
     # A quota grants processor time on any CPU. Services that share a host under quotas would all
     # pin their jobs to its first CPUs.
-    return LocalExecutor(settings.data_dir / "run", pin=cpu_quota() is None, **options)
+    return Runner(LocalExecutor(settings.data_dir / "run", pin=cpu_quota() is None, **options))
 
 
 def namespace(settings: config.Settings) -> str:
@@ -39,7 +65,9 @@ def namespace(settings: config.Settings) -> str:
     return settings.ray.namespace or f"fulcrum-{known}"
 
 
-def _on_ray(settings: config.Settings, options: dict[str, Any]) -> ClusterExecutor:
+def _on_ray(
+    settings: config.Settings, options: dict[str, Any], storage: ObjectStorage | None
+) -> ClusterExecutor:
     engine.check_installed()
     ray, code = settings.ray, digest()
     agents = agent.AgentConfig(
@@ -47,7 +75,12 @@ def _on_ray(settings: config.Settings, options: dict[str, Any]) -> ClusterExecut
         namespace=namespace(settings),
         linger_s=ray.linger_s,
         shared=settings.data_dir.absolute(),
-        mark=shared_folder.mark(settings.data_dir),
+        storage=settings.storage or "",
+        mark=(
+            shared_folder.mark(settings.data_dir)
+            if storage is None
+            else storage_check.mark(storage)
+        ),
         reserved_cores=settings.hardware.reserved_cores,
         reserved_memory=settings.hardware.reserved_memory,
         executor=options,

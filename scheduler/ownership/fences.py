@@ -38,14 +38,40 @@ class Owner:
         last = self.attempt.rpartition(".")[2]
         return int(last) if last.isdecimal() else 0
 
+    @property
+    def content(self) -> str:
+        """Of `OWNER`."""
+        return json.dumps({"attempt": self.attempt, "nonce": self.nonce})
+
+    def require_newest(self, found: Owner | None) -> None:
+        """Raise `SupersededError` if `found`, a folder's owner, is newer than this attempt.
+
+        Of two attempts with one number the later is of a database that was restored.
+        """
+        if found is not None and found.number > self.number:
+            raise _superseded(found)
+
+    def require_owner(self, found: Owner | None) -> None:
+        """Raise `SupersededError` if `found` took the folder over from this attempt."""
+        if found not in (None, self) and found.number >= self.number:
+            raise _superseded(found)
+
 
 def owner(shared: Path) -> Owner | None:
     """The owner of the job's folder `shared`; None if nothing legible says so."""
     try:
         with regular(shared / OWNER) as file:
-            values = json.loads(file.read(_LONGEST))
+            return owner_of(file.read(_LONGEST))
+    except OSError:
+        return None
+
+
+def owner_of(data: bytes) -> Owner | None:
+    """The owner that the content of `OWNER` names; None if it is not legible."""
+    try:
+        values = json.loads(data)
         attempt, nonce = values["attempt"], values["nonce"]
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
     legible = isinstance(attempt, str) and isinstance(nonce, str)
     return Owner(attempt, nonce) if legible else None
@@ -57,9 +83,7 @@ def take(shared: Path, attempt: str, nonce: str) -> None:
     Raises `SupersededError` if a newer attempt is the owner, `OSError` if nothing can be written.
     """
     mine, found = Owner(attempt, nonce), owner(shared)
-    # Of two attempts with one number the later is of a database that was restored.
-    if found is not None and found.number > mine.number:
-        raise _superseded(found)
+    mine.require_newest(found)
     if found != mine:
         _write(shared, mine)
 
@@ -70,11 +94,9 @@ def check(shared: Path, attempt: str, nonce: str) -> None:
     An older attempt that wrote at the same moment as this one may have won; it is overruled.
     """
     mine, found = Owner(attempt, nonce), owner(shared)
-    if found is None or found == mine:
-        return
-    if found.number >= mine.number:
-        raise _superseded(found)
-    _write(shared, mine)
+    mine.require_owner(found)
+    if found not in (None, mine):
+        _write(shared, mine)
 
 
 def _superseded(found: Owner) -> SupersededError:
@@ -82,5 +104,4 @@ def _superseded(found: Owner) -> SupersededError:
 
 
 def _write(shared: Path, mine: Owner) -> None:
-    text = json.dumps({"attempt": mine.attempt, "nonce": mine.nonce})
-    write_text(shared / OWNER, text, durable=False)
+    write_text(shared / OWNER, mine.content, durable=False)

@@ -16,11 +16,13 @@ from scheduler.service.data_folder_lock import FolderLock
 from scheduler.service.grace_periods import GracePeriods
 from scheduler.service.maintenance.retention import RetentionRule
 from scheduler.service.nodes.cluster_nodes import Derive
+from scheduler.service.nodes.node_paths import Ask
 from scheduler.service.notifications.channels import Channels
 from scheduler.service.paths import Paths
 from scheduler.service.policy_control.active_policy import ActivePolicy
 from scheduler.service.policy_control.crash_marks import CrashMarks
 from scheduler.service.policy_control.replay_evaluation import Replay
+from scheduler.storage.objects import ObjectStorage
 from scheduler.store.base import Store
 from scheduler.store.sharing import SharedStore
 
@@ -70,6 +72,10 @@ class Components:
     """After so long, usage counts half."""
     derive: Derive | None = None
     """Makes pools of the executor's nodes; None: the pools are fixed."""
+    ask: Ask | None = None
+    """Asks nodes what they have of what jobs name; None: jobs run on the service's machine."""
+    storage: ObjectStorage | None = None
+    """Where the files of jobs are; None: in the data folder, which all nodes share."""
     channels: Channels = Channels()  # noqa: RUF009 - frozen
     """Where notifications may go."""
     success_checkpoints: bool = False

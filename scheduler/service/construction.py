@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from scheduler.domain.jobs import Job, JobSpec
+from scheduler.domain.resources import Request as ResourceRequest
 from scheduler.executors.base import NodesChanged
 from scheduler.service.components import Components
 from scheduler.service.dispatch.dispatcher import Dispatcher
@@ -19,8 +20,10 @@ from scheduler.service.live.placement_options import cheapest
 from scheduler.service.maintenance.checkup import Checkup
 from scheduler.service.maintenance.estimate_learning import LEARN_S, EstimateLearning
 from scheduler.service.maintenance.housekeeping import Housekeeping, PeriodicTask
+from scheduler.service.maintenance.outputs import Outputs
 from scheduler.service.maintenance.retention import SWEEP_S, Retention
 from scheduler.service.nodes.cluster_nodes import ClusterNodes
+from scheduler.service.nodes.node_paths import LOOK_S as PATHS_S
 from scheduler.service.notifications.notifier import LOOK_S as MESSAGES_S
 from scheduler.service.notifications.notifier import Notifier
 from scheduler.service.observability import job_log, job_spans
@@ -40,6 +43,7 @@ from scheduler.service.queries.queue_forecast import QueueForecasts
 from scheduler.service.queries.start_intervals import StartIntervals
 from scheduler.service.sweeps.sweep_run import ACTOR, JobAccess
 from scheduler.service.sweeps.sweeps import LOOK_S, SweepService
+from scheduler.workloads.spec.paths import PathLook
 
 WARM_UP_AFTER_S = 1.0
 """Seconds from the start until the service begins what keeps a processor busy."""
@@ -121,6 +125,7 @@ def retention(parts: Components, live_jobs: LiveJobs, permit: Callable[[str], No
         rules=parts.retention,
         success_checkpoints=parts.success_checkpoints,
         permit=permit,
+        outputs=Outputs(parts.folders, parts.storage),
     )
 
 
@@ -180,7 +185,12 @@ def job_queries(
     return JobQueries(
         parts.store,
         ExplainService(
-            live_jobs, policy, estimates, StartIntervals(live_jobs, parts.estimator), nodes
+            live_jobs,
+            policy,
+            estimates,
+            StartIntervals(live_jobs, parts.estimator),
+            nodes,
+            admission.placements.paths.obstacles,
         ),
         forecasts,
         DeadlineCheck(live_jobs, policy, estimates, lambda: forecasts.at(parts.clock.now())),
@@ -221,6 +231,7 @@ def sweeps(
     jobs: JobControl,
     job: Callable[[int], Job],
     post: Callable[..., None],
+    look: Callable[[ResourceRequest], PathLook],
 ) -> SweepService:
     """The sweeps, whose trials are jobs."""
 
@@ -228,7 +239,8 @@ def sweeps(
         (job,), _ = jobs.submit([spec], actor=ACTOR, key=key)
         return job
 
-    return SweepService(JobAccess(parts.store, parts.folders, job, submit, post, parts.clock.now))
+    now = parts.clock.now
+    return SweepService(JobAccess(parts.store, parts.folders, job, submit, post, now, look))
 
 
 def notifier(parts: Components, live_jobs: LiveJobs, job: Callable[[int], Job]) -> Notifier:
@@ -260,6 +272,7 @@ def periodic_threads(
     dispatcher: Dispatcher,
     sweeps: SweepService,
     notifier: Notifier,
+    look_at_paths: Callable[[], None],
 ) -> list[Housekeeping]:
     """The threads of what a service does again and again, not yet started."""
 
@@ -269,6 +282,7 @@ def periodic_threads(
 
     learn = PeriodicTask("learning runtimes", LEARN_S, learning.learn)
     learn.due = time.monotonic() + WARM_UP_AFTER_S
+    paths = PeriodicTask("the look at what jobs name", PATHS_S, look_at_paths)
     look_at_messages = PeriodicTask("notifications", MESSAGES_S, notifier.look)
     return [
         Housekeeping(
@@ -282,4 +296,5 @@ def periodic_threads(
         ),
         Housekeeping([PeriodicTask("the look at sweeps", LOOK_S, sweeps.look)], "sweeps"),
         Housekeeping([look_at_messages] if parts.channels.any else [], "notifications"),
+        Housekeeping([] if parts.ask is None else [paths], "paths"),
     ]

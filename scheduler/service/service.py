@@ -22,8 +22,10 @@ from scheduler.service.dispatch.submissions import Submissions
 from scheduler.service.jobs.admission import Admission, Placements
 from scheduler.service.maintenance.estimate_learning import EstimateLearning
 from scheduler.service.maintenance.housekeeping import Housekeeping
+from scheduler.service.maintenance.outputs import Outputs
 from scheduler.service.node_control import NodeControl
 from scheduler.service.nodes.cluster_nodes import ClusterNodes
+from scheduler.service.nodes.node_paths import NodePaths
 from scheduler.service.policy_control.controller import PolicyAccess
 from scheduler.service.projects.secrets import KEY_FILE, SecretVault
 from scheduler.service.queries.cluster_queries import ClusterQueries
@@ -47,7 +49,8 @@ class Service:
         self.active_policy, self.policies = parts.active_policy, parts.policies
         self.nodes = nodes = ClusterNodes(parts.store, parts.inventory, parts.derive)
         nodes.read()
-        placements = Placements(nodes, parts.estimator)
+        self.paths = NodePaths(nodes, parts.ask, self._reestimate)
+        placements = Placements(nodes, parts.estimator, self.paths)
         accounts = construction.accounts(parts)
         self.live_jobs = live = construction.live_jobs(parts, nodes, placements, accounts)
         self.secrets = SecretVault(parts.store, parts.data / KEY_FILE, parts.clock, self.permit)
@@ -61,6 +64,7 @@ class Service:
         self.sharing = Sharing(parts.shared, self._arrivals, self.dispatcher.post)
         self.submissions = Submissions(parts.store, self.admit, alone=parts.shared is None)
         self.retention = construction.retention(parts, live, self.permit)
+        self.outputs = Outputs(parts.folders, parts.storage)
         self.admission = Admission(placements, self.retention, parts.channels)
         self.projects = construction.projects(
             parts,
@@ -94,7 +98,7 @@ class Service:
             self.refresh,
         )
         self.checkup = construction.checkup(parts, live, self.dispatcher, self.submissions, nodes)
-        self.sweeps = construction.sweeps(parts, self.jobs, self.job, self.post)
+        self.sweeps = construction.sweeps(parts, self.jobs, self.job, self.post, self.paths.look)
         self.notifier = construction.notifier(parts, live, self.job)
         self.estimate_learning = EstimateLearning(parts.store, parts.estimator)
         self._event_feed = construction.event_feed(parts)
@@ -230,6 +234,7 @@ class Service:
             self.dispatcher,
             self.sweeps,
             self.notifier,
+            self._look_at_paths,
         )
         self.dispatcher.start()
         self.sharing.start()
@@ -238,6 +243,9 @@ class Service:
         self._event_feed.start()
         # The service answers first, and decides in plain Python until this is done.
         self._compilation.start()
+
+    def _look_at_paths(self) -> None:
+        self.paths.refresh(self.live_jobs.queued())
 
     def _reestimate(self, chosen: Callable[[JobSpec], bool]) -> None:
         self.dispatcher.post(Reestimate(chosen))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from scheduler.executors.cluster.base import (
     Hearer,
     NodeMembers,
 )
+from scheduler.executors.path_needs import PathFinding, PathNeed
 
 DIGEST = "in-process"
 """Of the code that all agents of an `InProcessCluster` claim to run."""
@@ -42,6 +43,8 @@ class InProcessNode:
         self.reachable = True
         self.obstacle = ""
         """Why no job can run there."""
+        self.paths: set[str] = set()
+        """What there is of what jobs name."""
         self.member = True
         self.generation = 0
         self._open = open_executor
@@ -65,7 +68,12 @@ class InProcessNode:
             facts,
             linger_s=3600.0,
             obstacle=lambda: self.obstacle,
+            look=self._look,
         )
+
+    def _look(self, needs: Sequence[PathNeed]) -> list[PathFinding]:
+        missing = [need.path not in self.paths for need in needs]
+        return [PathFinding("is not there" if none else "") for none in missing]
 
 
 class InProcessCluster:

@@ -68,6 +68,18 @@ def _write(spec: LaunchSpec) -> Outcome:
         time.sleep(0.02)
 
 
+def _count(spec: LaunchSpec) -> Outcome:
+    """Adds its attempt to a checkpoint, leaves it as an artifact, and waits for its own `gate`."""
+    kept = spec.shared / "checkpoints" / "attempts"
+    append_text(kept, f"{spec.attempt}\n")
+    write_text(spec.shared / "artifacts" / "result" / "attempts", kept.read_text())
+    print("counted", flush=True)
+    while not (spec.folder / "gate").exists():
+        time.sleep(0.01)
+    print("ended", flush=True)
+    return Outcome(0)
+
+
 def _linger(spec: LaunchSpec) -> Outcome:
     """Done at once, but its process stays until the file `gate` appears."""
     threading.Thread(target=_gate, args=(spec,)).start()
@@ -155,6 +167,7 @@ _WORKS: Mapping[str, Callable[[LaunchSpec], Outcome]] = {
     "gate": _gate,
     "linger": _linger,
     "write": _write,
+    "count": _count,
     "stubborn": _stubborn,
     "polite": _polite,
     "breed": _breed,

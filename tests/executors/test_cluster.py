@@ -14,6 +14,7 @@ from scheduler.executors.cluster import ClusterExecutor
 from scheduler.executors.cluster.attempt import ClusterAttempt
 from scheduler.executors.cluster.base import NodeMembers
 from scheduler.executors.cluster.node import NodeLink
+from scheduler.executors.path_needs import PathKind, PathNeed
 from scheduler.executors.silence import SilenceLimit
 from scheduler.testing.in_process import DIGEST, InProcessCluster
 from tests.executors.conftest import Machine
@@ -194,3 +195,22 @@ def test_the_offset_of_a_clock_is_that_of_the_fastest_answer(monkeypatch) -> Non
     assert link.clock_offset_s == pytest.approx(299.9)
     link.clock_says(110.0, sent_at=109.0)  # somebody set it
     assert link.clock_offset_s == 0.0
+
+
+def test_nodes_say_what_they_have_and_one_that_is_silent_is_not_waited_for(
+    cluster, tmp_path
+) -> None:
+    service = Service(tmp_path, cluster)
+    for node in (A, B):
+        service.until_state(node, NodeState.UP)
+    cluster.nodes[A].paths.add("/data/cats")
+    cats = PathNeed(PathKind.TRAINING, "/data/cats")
+    ask = service.executor.questions.ask
+    found = ask({A, B, "unknown"}, [cats], PATIENCE_S)
+    assert {name: [one.problem for one in each] for name, each in found.items()} == {
+        A: [""],
+        B: ["is not there"],
+    }
+    cluster.cut(B)
+    assert ask({A, B}, [cats], PATIENCE_S).keys() == {A}
+    assert not ask({A}, [cats], 0.0)

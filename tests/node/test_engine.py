@@ -11,8 +11,10 @@ from scheduler import settings
 from scheduler.domain.errors import InputError, StateError
 from scheduler.executors.cluster import ClusterExecutor
 from scheduler.executors.local import LocalExecutor
-from scheduler.node import engine
-from scheduler.node.executor import executor, namespace
+from scheduler.node import engine, storage_check
+from scheduler.node.executor import namespace, runner
+from scheduler.node.mirroring_executor import MirroringExecutor
+from scheduler.storage.objects import ObjectStorage
 
 
 @pytest.fixture
@@ -77,16 +79,45 @@ def test_settings_choose_the_executor(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(engine, "find_spec", lambda _: True)
     for kind, concrete in (("local", LocalExecutor), ("ray", ClusterExecutor)):
         chosen = settings.load(overrides={"data_dir": tmp_path, "executor.kind": kind})
-        made = executor(chosen)
+        made = runner(chosen).executor
         assert isinstance(made, concrete)
         made.close()
+
+
+def test_a_storage_is_used_on_ray_and_refused_on_one_machine(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(engine, "find_spec", lambda _: True)
+    given = {"data_dir": tmp_path / "data", "storage": f"file://{tmp_path}/storage"}
+    made = runner(settings.load(overrides={**given, "executor.kind": "ray"}))
+    assert isinstance(made.executor, MirroringExecutor)
+    assert made.storage is not None
+    assert made.storage.get(storage_check.MARK)
+    made.executor.close()
+    with pytest.raises(InputError) as caught:
+        runner(settings.load(overrides=given))
+    assert caught.value.fields == {"storage": "none, or executor.kind = ray"}
+
+
+@pytest.mark.parametrize("url", ["s3://key:secret@bucket/path", "/mnt/fulcrum", "bucket"])
+def test_a_storage_is_a_url_without_secrets(tmp_path: Path, url: str) -> None:
+    with pytest.raises(InputError) as caught:
+        settings.load(overrides={"data_dir": tmp_path, "storage": url})
+    assert "storage" in caught.value.fields
+
+
+def test_a_node_with_another_storage_under_the_same_url_takes_no_jobs(tmp_path: Path) -> None:
+    storage = ObjectStorage(f"file://{tmp_path}")
+    mark = storage_check.mark(storage)
+    assert storage_check.problem(storage, mark) == ""
+    assert "is another storage there" in storage_check.problem(storage, "other")
+    storage.remove(storage_check.MARK)
+    assert "does not see the service's storage" in storage_check.problem(storage, mark)
 
 
 def test_without_ray_the_error_says_how_to_get_it(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(engine, "find_spec", lambda _: None)
     there = settings.load(overrides={"data_dir": tmp_path, "executor.kind": "ray"})
     with pytest.raises(InputError, match="Ray is not installed"):
-        executor(there)
+        runner(there)
 
 
 def test_services_of_different_databases_do_not_meet(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -113,16 +113,25 @@ def _title(pid: int) -> bytes:
 
 
 def ray_executor(
-    cluster: HasAddress, root: Path, namespace: str, **options: Any
+    cluster: HasAddress,
+    root: Path,
+    namespace: str,
+    stored: Mapping[str, Any] | None = None,
+    **options: Any,
 ) -> ClusterExecutor:
-    """An executor whose attempts do what `scheduler.testing.scripts` says."""
+    """An executor whose attempts do what `scheduler.testing.scripts` says.
+
+    `stored`: fields of the agents' configuration for nodes that share no folder.
+    """
     local = {
         "preload": "scheduler.testing.scripts:preload",
         "target": "scheduler.testing.scripts:run",
         "linger_s": 0.5,
         "sweep_s": 0.2,
     }
-    agents = agent.AgentConfig(root / "nodes", namespace, linger_s=5.0, executor=local)
+    agents = agent.AgentConfig(
+        root / "nodes", namespace, linger_s=5.0, executor=local, **stored or {}
+    )
     code = digest()
     config = BridgeConfig(cluster.address, namespace, agent.OPENER, code, agent.encode(agents))
     transport = RayTransport(config, root / "bridge.log")

@@ -183,6 +183,7 @@ class World:
     def _assemble(self, pools: Sequence[Pool], options: dict[str, Any]) -> Service:
         absent = options.pop("absent", {})
         names, derive = options.pop("node_names", {}), options.pop("derive", None)
+        ask, storage = options.pop("ask", None), options.pop("storage", None)
         devices = {
             pool.name: tuple(f"{pool.name}-{at}" for at in range(pool.count)) for pool in pools
         }
@@ -194,6 +195,8 @@ class World:
                 Inventory(tuple(pools), devices, {}, {}, absent, names),
                 self.clock,
                 derive=derive,
+                ask=ask,
+                storage=storage,
                 policies=PolicyResolver({**DEFAULT.schemes, "test": self._policies.__getitem__}),
             )
         )

@@ -15,11 +15,11 @@ from scheduler.domain.errors import InputError
 from scheduler.workloads.data import datasets
 from scheduler.workloads.data.images import Batches, chosen, finish
 from scheduler.workloads.data.pictures import decode
-from scheduler.workloads.image_folders.outline import Look
 from scheduler.workloads.models import architectures, weights
 from scheduler.workloads.models.flops import measure
 from scheduler.workloads.models.optimizers import learning_rate
 from scheduler.workloads.spec import tables
+from scheduler.workloads.spec.paths import MachineLook
 from scheduler.workloads.spec.profile import training_images
 from scheduler.workloads.spec.work import CnnTrainWork
 
@@ -115,7 +115,7 @@ def test_a_choice_is_even_over_the_labels_and_grows(
 def test_the_digits_are_split_as_the_profile_says() -> None:
     for work in (CnnTrainWork(), CnnTrainWork(validation_fraction=0), CnnTrainWork(limit=100)):
         parts = datasets.load(work, 8, threads=1, cache_bytes=0)
-        assert len(parts.train.labels) == training_images(work, Look())
+        assert len(parts.train.labels) == training_images(work, MachineLook())
         assert (parts.validation is None) == (work.validation_fraction == 0)
         assert len(parts.test.labels) == 359
 

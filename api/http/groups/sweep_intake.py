@@ -19,7 +19,7 @@ from scheduler.domain.groups.sweeps import Dimension, Direction, Pruner, SweepMe
 from scheduler.domain.jobs import JobKind, JobSpec
 from scheduler.service.sweeps.trial_jobs import trial_work
 from scheduler.validation import summary
-from scheduler.workloads.spec.specs import Look
+from scheduler.workloads.spec.paths import PathLook
 
 TPE_PARALLEL = 4
 """Trials of `tpe` at the same time, unless the sweep says otherwise."""
@@ -34,7 +34,7 @@ TRAINING_METRICS = tuple(
 """What a training reports after each epoch."""
 
 
-def sweep_spec(sweep: AnySweep, job: JobSpec) -> SweepSpec:
+def sweep_spec(sweep: AnySweep, job: JobSpec, look: PathLook) -> SweepSpec:
     """The spec of a sweep whose job became `job`. Raises `InputError` naming every wrong field."""
     asked, wrong = sweep.sweep, dict[str, str]()
     dimensions = {name: _dimension(values) for name, values in asked.parameters.items()}
@@ -43,7 +43,7 @@ def sweep_spec(sweep: AnySweep, job: JobSpec) -> SweepSpec:
     trials = _trials(asked, dimensions, wrong)
     metric = _metric(asked, job, wrong)
     if not wrong:
-        _check_parameters(asked.method, dimensions, job, wrong)
+        _check_parameters(asked.method, dimensions, job, look, wrong)
     if wrong:
         raise InputError(summary(wrong), wrong)
     spread = TPE_PARALLEL if asked.method is SweepMethod.TPE else trials
@@ -102,9 +102,12 @@ def _direction(metric: str) -> Direction:
 
 
 def _check_parameters(
-    method: SweepMethod, dimensions: Mapping[str, Dimension], job: JobSpec, wrong: dict[str, str]
+    method: SweepMethod,
+    dimensions: Mapping[str, Dimension],
+    job: JobSpec,
+    look: PathLook,
+    wrong: dict[str, str],
 ) -> None:
-    look = Look()
     for parameters in _samples(method, dimensions):
         try:
             trial_work(job, parameters, look)

@@ -41,7 +41,8 @@ def submit_sweep(
     """
     who = submitter(request)
     context = context_of(request)
-    spec = sweep_spec(sweep, context.intake.one(sweep, who.user))
+    job = context.intake.one(sweep, who.user)
+    spec = sweep_spec(sweep, job, context.service.paths.look(job.request))
     context.service.admission.check(spec.job)
     digest = "" if idempotency_key is None else digest_of(sweep)
     made, replayed = context.service.sweeps.submit(

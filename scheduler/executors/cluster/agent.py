@@ -10,12 +10,13 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from scheduler.domain.nodes import NodeFacts
 from scheduler.executors.base import Executor, ExecutorEvent, Exited, NodesChanged
 from scheduler.executors.cluster import wire
+from scheduler.executors.path_needs import PathFinding, PathNeed
 from scheduler.executors.silence import SilenceLimit
 
 LONGEST_WAIT_S = 10.0
@@ -34,8 +35,8 @@ class NodeAgent:
     """Answers the calls that a `AgentTransport` carries; any thread may call.
 
     `facts` describes the machine; `obstacle` says at each poll why no job can run on it now, if
-    any. Without a call for `linger_s` seconds and without attempts it is `deserted`: nobody needs
-    it, and its process should end.
+    any; `look` says what it has of what jobs name. Without a call for `linger_s` seconds and
+    without attempts it is `deserted`: nobody needs it, and its process should end.
     """
 
     def __init__(
@@ -45,8 +46,10 @@ class NodeAgent:
         *,
         linger_s: float,
         obstacle: Callable[[], str] = str,
+        look: Callable[[Sequence[PathNeed]], Sequence[PathFinding]] | None = None,
     ) -> None:
         self._open = open_executor
+        self._look = look or _believed
         self._obstacle = obstacle
         self._facts = facts
         self._lonely = SilenceLimit(linger_s)
@@ -70,6 +73,7 @@ class NodeAgent:
           are any, or none after `wait_s` seconds.
         - `settle(known, adopt)`: stop the attempts that are not `known` (null: stop none), then
           watch those of `adopt`; what is known of them.
+        - `look(needs)`: what this machine has at these paths.
         - `launch(spec)`, `cancel(attempt, grace_s)`, `preempt(attempt, grace_s)`: see `Executor`.
 
         Raises `ValueError` for a method or arguments that do not exist.
@@ -82,6 +86,9 @@ class NodeAgent:
             return {"refused": "the agent does not serve this service", "epoch": self._epoch}
         if method == "poll":
             return self._poll(int(arguments["after"]), float(arguments["wait_s"]))
+        if method == "look":
+            needs = wire.needs_of(arguments["needs"])
+            return {"findings": wire.findings_to_json(self._look(needs))}
         with self._control:
             return self._carry_out(method, arguments)
 
@@ -163,3 +170,8 @@ class NodeAgent:
         # Another machine's attempt in this node's own folder: nobody here can know more.
         pids = {attempt: pid if isinstance(pid, int) else None for attempt, pid in found.items()}
         return {"stopped": stopped, "found": pids}
+
+
+def _believed(needs: Sequence[PathNeed]) -> Sequence[PathFinding]:
+    """What a machine says that cannot look."""
+    return [PathFinding() for _ in needs]

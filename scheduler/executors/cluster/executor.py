@@ -41,9 +41,10 @@ from scheduler.executors.cluster.elastic import ElasticLinks, launchable
 from scheduler.executors.cluster.folders import take
 from scheduler.executors.cluster.links import NodeLinks
 from scheduler.executors.cluster.node import NodeLink, TalkStage
+from scheduler.executors.cluster.path_questions import PathQuestions
 from scheduler.executors.cluster.provider import NodeProvider
 from scheduler.executors.cluster.talk import Talk
-from scheduler.executors.outbox import Outbox
+from scheduler.executors.outbox import Outbox, drained
 
 _RETRY_S = 0.5
 _TICK_S = 0.2
@@ -92,6 +93,8 @@ class ClusterExecutor:
         """Attempts that the store knows and nobody adopted yet; None: nobody has said so far."""
         self._stopped = 0
         self._inbox: queue.SimpleQueue[Heard | None] = queue.SimpleQueue()
+        self.questions = PathQuestions(lambda: self._inbox.put(None))
+        """Ask nodes what they have."""
         self._lock = threading.RLock()
         self._turned = threading.Condition(self._lock)
         self._outbox = Outbox()
@@ -185,16 +188,11 @@ class ClusterExecutor:
                 time.sleep(_RETRY_S)
 
     def _turn(self) -> None:
-        heard: list[Heard | None] = []
-        try:
-            heard.append(self._inbox.get(timeout=_TICK_S))
-            while True:
-                heard.append(self._inbox.get_nowait())
-        except queue.Empty:
-            pass
+        heard = drained(self._inbox, _TICK_S)
         with self._lock:
             for one in heard:
                 self._take_in(one)
+            self.questions.pass_on(self._links, self._talk)
             for link, why in self._elastic.look(self._links):
                 self._leave_behind(link, why)
             for link in self._links:

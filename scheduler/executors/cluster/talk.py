@@ -9,7 +9,7 @@ import itertools
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from scheduler.executors.cluster import wire
 from scheduler.executors.cluster.attempt import AttemptPart
 from scheduler.executors.cluster.base import AgentAnswer, AgentFailure, AgentTransport
 from scheduler.executors.cluster.node import NodeLink, TalkStage
+from scheduler.executors.path_needs import PathFinding, PathNeed
 
 POLL_S = 2.0
 """An agent with nothing to say answers a poll after so long."""
@@ -144,6 +145,21 @@ class Talk:
             rank.calling = False
 
         self._call(link, method, arguments, then, _CALL_LIMIT_S, failed)
+
+    def look(
+        self,
+        link: NodeLink,
+        needs: Sequence[PathNeed],
+        limit_s: float,
+        heard: Callable[[str, Sequence[PathFinding] | None], None],
+    ) -> None:
+        """Ask what the node has; `heard` gets its name and the answer, None if there is none."""
+
+        def then(value: Values) -> None:
+            heard(link.name, wire.findings_of(value["findings"]))
+
+        arguments = {"needs": wire.needs_to_json(needs)}
+        self._call(link, "look", arguments, then, limit_s, lambda: heard(link.name, None))
 
     def _call(
         self,

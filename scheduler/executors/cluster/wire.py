@@ -1,14 +1,15 @@
-"""Specs, keys, events and facts as JSON objects, for calls to agents."""
+"""Specs, keys, events, facts and paths as JSON objects, for calls to agents."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from scheduler.domain.nodes import NodeFacts
 from scheduler.executors.base import AttemptEvent, AttemptKey, Exited, LaunchSpec, Started
+from scheduler.executors.path_needs import PathFinding, PathNeed
 
 _SPEC = TypeAdapter(LaunchSpec)
 _KEY = TypeAdapter(AttemptKey)
@@ -16,6 +17,8 @@ _KEYS = TypeAdapter(tuple[AttemptKey, ...])
 _STARTED = TypeAdapter(Started)
 _EXITED = TypeAdapter(Exited)
 _FACTS = TypeAdapter(NodeFacts)
+_NEEDS = TypeAdapter(tuple[PathNeed, ...])
+_FINDINGS = TypeAdapter(tuple[PathFinding, ...])
 
 
 def spec_to_json(spec: LaunchSpec) -> dict[str, Any]:
@@ -61,6 +64,26 @@ def facts_to_json(facts: NodeFacts) -> dict[str, Any]:
 def facts_of(values: Mapping[str, Any]) -> NodeFacts:
     """The facts of `facts_to_json`; raises `ValueError`."""
     return _FACTS.validate_python(values)
+
+
+def needs_to_json(needs: Sequence[PathNeed]) -> list[dict[str, Any]]:
+    """JSON has no tuples."""
+    return [*_NEEDS.dump_python(tuple(needs), mode="json")]
+
+
+def needs_of(values: Iterable[Mapping[str, Any]]) -> tuple[PathNeed, ...]:
+    """The needs of `needs_to_json`; raises `ValueError`."""
+    return _NEEDS.validate_python(list(values))
+
+
+def findings_to_json(findings: Sequence[PathFinding]) -> list[dict[str, Any]]:
+    """JSON has no tuples."""
+    return [*_FINDINGS.dump_python(tuple(findings), mode="json")]
+
+
+def findings_of(values: Iterable[Mapping[str, Any]]) -> tuple[PathFinding, ...]:
+    """The findings of `findings_to_json`; raises `ValueError`."""
+    return _FINDINGS.validate_python(list(values))
 
 
 def _object(value: Any) -> dict[str, Any]:

@@ -41,6 +41,11 @@ class AgentActor:
         """The same beside other calls."""
         return json.dumps(self._agent.call(method, json.loads(arguments)))
 
+    @ray.method(concurrency_group="look")
+    def look(self, method: str, arguments: str) -> str:
+        """The same beside other calls and polls: a disk may hang for minutes."""
+        return json.dumps(self._agent.call(method, json.loads(arguments)))
+
     def _end_when_deserted(self) -> None:
         while not self._agent.deserted:
             time.sleep(_LOOK_S)

@@ -28,7 +28,7 @@ _LOOK_S = 0.5
 _STALE_S = 5.0
 """Without a list of nodes for so long the head is away."""
 _NAMED = f"its machine has a name of its own, by the label {NODE_LABEL}"
-_GROUPS = {"control": 1, "poll": 4}
+_GROUPS = {"control": 1, "poll": 4, "look": 2}
 
 
 def main() -> None:
@@ -150,7 +150,7 @@ class Bridge:
 
     def _agent(self, name: str, node_id: str) -> Any:
         """The node's agent, found or begun; agents that it replaces are ended."""
-        own = f"agent:{name}:{node_id[:12]}:{self._config.digest[:12]}"
+        own = f"agent:{name}:{node_id[:12]}:{self._config.version}"
         self._end_agents(name, kept=own)
         remote = ray.remote(concurrency_groups=_GROUPS)(AgentActor)
         return remote.options(
@@ -185,7 +185,7 @@ class Bridge:
             self._finish(number, {"failed": number, "error": "the node has no agent"})
             return
         try:
-            remote = actor.poll if method == "poll" else actor.control
+            remote = getattr(actor, method if method in ("poll", "look") else "control")
             future = remote.remote(method, json.dumps(message["arguments"])).future()
         except Exception as error:
             self._finish(number, {"failed": number, "error": _line(error)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -22,9 +23,15 @@ class BridgeConfig:
     opener: str
     """`module:function` that opens an agent on a node, from `agent` and the node's name."""
     digest: str
-    """Of the service's code: agents of other code are replaced."""
+    """Of the service's code."""
     agent: Mapping[str, Any] = field(default_factory=dict)
     """What the opener needs besides, as a JSON object."""
+
+    @property
+    def version(self) -> str:
+        """Of the code and of what the agents need: agents of another version are replaced."""
+        text = json.dumps([self.digest, self.opener, dict(self.agent)], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def encode(self) -> str:
         """For the command line."""

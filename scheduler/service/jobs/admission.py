@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -16,7 +16,10 @@ from scheduler.estimates.options import PoolEstimate, feasible, options
 from scheduler.service.live.placement_options import cheapest
 from scheduler.service.maintenance.retention import Kind, Retention
 from scheduler.service.nodes.cluster_nodes import ClusterNodes
+from scheduler.service.nodes.node_paths import NodePaths
 from scheduler.service.notifications.channels import Channels
+from scheduler.storage.stored_folders import holds
+from scheduler.workloads.spec.paths import needs
 
 MODEL = "model.pt"
 """The file in a training's artifacts that others read."""
@@ -28,16 +31,32 @@ class Placements:
 
     nodes: ClusterNodes
     estimator: Estimator
+    paths: NodePaths
 
     def require(self, spec: JobSpec) -> None:
         """Raise `InfeasibleError` if no pool could ever hold the job."""
+        pools = self.nodes.inventory.present
         with self._naming_absent_pools(spec):
-            feasible(spec.request, self.nodes.inventory.present)
+            places = feasible(spec.request, pools)
+        lacking = self.paths.obstacles(spec, sure=True)
+        if all(pools[pool].name in lacking for pool, _ in places):
+            raise _without_paths(spec, lacking)
 
-    def estimates(self, spec: JobSpec) -> Sequence[PoolEstimate]:
-        """Every placement with its estimate; raises `InfeasibleError` if there is none."""
+    def estimates(self, spec: JobSpec, *, sure: bool = False) -> Sequence[PoolEstimate]:
+        """Every placement with its estimate; raises `InfeasibleError` if there is none.
+
+        Pools with a node that lacks what the job names are left out. With `sure`, a node that has
+        said nothing yet is believed to have all.
+        """
+        pools = self.nodes.inventory.present
         with self._naming_absent_pools(spec):
-            return options(spec, self.nodes.inventory.present, self.estimator)
+            found = options(spec, pools, self.estimator)
+        if not (lacking := self.paths.obstacles(spec, sure=sure)):
+            return found
+        left = [one for one in found if pools[one.pool].name not in lacking]
+        if not left:
+            raise _without_paths(spec, lacking)
+        return left
 
     @contextmanager
     def _naming_absent_pools(self, spec: JobSpec) -> Iterator[None]:
@@ -81,7 +100,7 @@ class Admission:
             raise InfeasibleError(error.message, fields) from None
         if spec.budget is None:
             return
-        least = cheapest(self.placements.estimates(spec))
+        least = cheapest(self.placements.estimates(spec, sure=True))
         if least > spec.budget:
             raise InfeasibleError(
                 f"its cheapest placement costs {money(least, up=True)} by estimate",
@@ -93,7 +112,7 @@ class Admission:
         retention = self.retention
         job = retention.store.job(number)
         model = retention.folders.artifacts(number) / MODEL
-        if not job.state.final or model.is_file():
+        if not job.state.final or holds(model.parent, MODEL):
             return
         try:
             retention.require(job, Kind.MODELS, model)
@@ -102,6 +121,18 @@ class Admission:
         else:
             problem = _without_model(job)
         raise InputError(problem, {field: problem})
+
+
+def _without_paths(spec: JobSpec, lacking: Mapping[str, str]) -> InfeasibleError:
+    said = "; ".join(f"pool {pool}: {why}" for pool, why in lacking.items())
+    legal = (
+        "what all nodes of a pool have on which jobs may start: put it on the others too, drain "
+        "them, or give the nodes that have it a pool of their own (label fulcrum/pool)"
+    )
+    return InfeasibleError(
+        f"no pool has what it names on all its nodes; {said}",
+        dict.fromkeys(needs(spec.work), legal),
+    )
 
 
 def _without_model(job: Job) -> str:

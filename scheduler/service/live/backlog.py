@@ -169,7 +169,7 @@ class Backlog:
             after = self._estimates(spec)
         except InfeasibleError:
             return False
-        return any(
+        return len(after) != len(before) or any(
             abs(new.estimate.runtime_s - old.estimate.runtime_s) > MATERIAL * old.estimate.runtime_s
             for new, old in zip(after, before, strict=True)
         )

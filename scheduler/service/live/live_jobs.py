@@ -287,6 +287,11 @@ class LiveJobs:
         with self.lock:
             return sum(node in attempt.nodes for attempt in self.attempts.values())
 
+    def queued(self) -> list[JobSpec]:
+        """What the jobs that wait are."""
+        with self.lock:
+            return [job.spec for job in self.jobs.values() if job.state is JobState.QUEUED]
+
     def projects_of_jobs(self) -> set[str]:
         """The projects of the live jobs."""
         with self.lock:

@@ -1,4 +1,4 @@
-"""What the files of jobs take on disk, by kind; links are never followed."""
+"""What the files of jobs take on disk and in the storage, by kind; links are never followed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from scheduler.service.paths import Paths
+from scheduler.storage.stored_folders import STUB, read_stub
 
 MODELS = frozenset({"model.pt", "model.json"})
 """The files of a job's artifacts that other jobs may read."""
@@ -53,10 +54,13 @@ def of_job(folders: Paths, job: int) -> Counter[Kind]:
     for entry in entries_of(folders.job(job)):
         if entry.name == "checkpoints":
             sizes[Kind.CHECKPOINTS] += _tree(entry, seen)
+            sizes[Kind.CHECKPOINTS] += sum(size for _, size in _stored(entry))
         elif entry.name == "artifacts":
             for file in below(entry):
                 kind = Kind.MODELS if file.name in MODELS else Kind.ARTIFACTS
-                sizes[kind] += _tree(file, seen)
+                sizes[kind] += _tree(file, seen) if file.name != STUB else 0
+            for name, size in _stored(entry):
+                sizes[Kind.MODELS if name in MODELS else Kind.ARTIFACTS] += size
         elif entry.name.startswith("attempt-"):
             for file in below(entry):
                 kind = Kind.OTHER if is_record(file.name, file.stat) else Kind.LOGS
@@ -114,6 +118,12 @@ def entries_of(folder: Path | str) -> list[os.DirEntry[str]]:
 def below(entry: os.DirEntry[str]) -> list[os.DirEntry[str]]:
     """The entries of a folder, given by its own entry."""
     return entries_of(entry.path) if entry.is_dir(follow_symlinks=False) else []
+
+
+def _stored(entry: os.DirEntry[str]) -> Iterator[tuple[str, int]]:
+    """Names and bytes of the files that the storage has in place of a folder."""
+    for name, file in read_stub(Path(entry.path))[1].items():
+        yield name, file.size
 
 
 def _tree(entry: os.DirEntry[str], seen: set[tuple[int, int]]) -> int:

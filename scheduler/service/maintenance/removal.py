@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from scheduler.service.maintenance.disk_usage import MODELS, Kind, is_record
+from scheduler.storage.stored_folders import STUB
 
 
 def remove(folder: Path, kind: Kind) -> None:
@@ -30,7 +31,7 @@ def remove(folder: Path, kind: Kind) -> None:
         elif _is_folder("artifacts", job):
             with _opened("artifacts", job) as artifacts:
                 models = kind is Kind.MODELS
-                _drop(artifacts, lambda name: (name in MODELS) == models)
+                _drop(artifacts, lambda name: name != STUB and (name in MODELS) == models)
 
 
 def _no_record(folder: int, name: str) -> bool:

@@ -23,8 +23,10 @@ from scheduler.domain.references import references
 from scheduler.service.live.live_jobs import LiveJobs
 from scheduler.service.maintenance import disk_usage
 from scheduler.service.maintenance.disk_usage import PRUNABLE, Kind
+from scheduler.service.maintenance.outputs import Outputs
 from scheduler.service.maintenance.removal import remove
 from scheduler.service.paths import Paths
+from scheduler.storage.stored_folders import holds
 from scheduler.store.base import JobQuery, Store
 
 _log = logging.getLogger(__name__)
@@ -108,6 +110,8 @@ class Retention:
     """Whether a training that succeeded keeps its checkpoints beside its model."""
     permit: Callable[[str], None] = lambda _: None
     """Called before a person's rule removes files; raises `StateError` if another service leads."""
+    outputs: Outputs | None = None
+    """Knows what lies in a storage; None: all is in the data folder."""
     _pruned: dict[tuple[int, str], float] = field(default_factory=dict, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
@@ -176,7 +180,7 @@ class Retention:
         """The checkpoints of trainings that left their model."""
         for number in disk_usage.jobs(self.folders):
             folder = self.folders.job(number)
-            if (folder / "checkpoints").is_dir() and (folder / "artifacts/model.pt").is_file():
+            if (folder / "checkpoints").is_dir() and holds(folder / "artifacts", "model.pt"):
                 job = self._job(number)
                 if job is not None and job.spec.kind == JobKind.CNN_TRAIN:
                     size = disk_usage.of_job(self.folders, number)[Kind.CHECKPOINTS]
@@ -219,6 +223,8 @@ class Retention:
             self._note(item, actor, now)
             self._pruned[item.job, item.kind] = now
             try:
+                if self.outputs is not None:
+                    self.outputs.remove(item.job, item.kind)
                 remove(self.folders.job(item.job), item.kind)
             except FileNotFoundError:
                 continue

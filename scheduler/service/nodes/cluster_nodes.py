@@ -49,6 +49,8 @@ class ClusterNodes:
         self._nodes: dict[str, Node] = {}
         self.inventory = inventory
         """The pools now."""
+        self.changes = 0
+        """Counts the changes of nodes and pools."""
 
     def load(self, facts: Mapping[str, NodeFacts], now: float) -> None:
         """At the start: the nodes that are known, and those that the executor has.
@@ -181,6 +183,7 @@ class ClusterNodes:
         inventory = before if self._derive is None else self._derive(list(after.values()))
         with self._lock:
             self._nodes, self.inventory = after, inventory
+            self.changes += 1
         return inventory != before
 
     def _events(self, node: Node, actor: str, now: float) -> Iterator[NodeEvent]:

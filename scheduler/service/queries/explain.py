@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from math import inf
@@ -49,6 +49,8 @@ class ExplainService:
     estimates: Estimates
     intervals: StartIntervals
     nodes: ClusterNodes
+    obstacles: Callable[[JobSpec], Mapping[str, str]] = lambda _: {}
+    """Pool → why it lacks what a job names."""
 
     def explain(self, job: Job, decisions: Sequence[Decision], now: float) -> Explanation:
         """The one dominant reason, with evidence."""
@@ -87,6 +89,7 @@ class ExplainService:
             *_why(wait, start, between, job.spec.deadline, now),
             self._fair_share(job, snapshot) if wait.cause is not Cause.NONE else "",
             preempts_nothing(against),
+            *self._lacking(job.spec),
             *self._troubles(self._nodes_for(job)),
             f"no start is forecast yet: {INTERIM.sentence()}" if slow else "",
         ]
@@ -186,6 +189,19 @@ class ExplainService:
             if request.accepts(pool.kind, pool.model)
             for number in range(pool.nodes)
         }
+
+    def _lacking(self, spec: JobSpec) -> list[str]:
+        """The pools that the job accepts, and whose nodes lack what it names."""
+        accepted = {
+            pool.name
+            for pool in self.nodes.inventory.present
+            if spec.request.accepts(pool.kind, pool.model)
+        }
+        return [
+            f"pool {pool} is out of the question: {why}"
+            for pool, why in self.obstacles(spec).items()
+            if pool in accepted
+        ]
 
     def _troubles(self, names: set[str]) -> list[str]:
         """What is said of those nodes on which no job starts."""

@@ -14,6 +14,7 @@ from scheduler.domain.errors import FulcrumError, InputError, OutageError
 from scheduler.domain.groups.sweeps import Sweep, SweepState, SweepTrial, TrialState
 from scheduler.domain.jobs import Job, JobKind, JobSpec
 from scheduler.domain.lifecycle import JobState
+from scheduler.domain.resources import Request
 from scheduler.domain.units import counted
 from scheduler.service.dispatch.messages import Cancel
 from scheduler.service.paths import Paths
@@ -21,6 +22,7 @@ from scheduler.service.sweeps.epoch_reports import ReportReader
 from scheduler.service.sweeps.study import TrialStudy
 from scheduler.service.sweeps.trial_jobs import trial_job
 from scheduler.store.base import JobQuery, Store
+from scheduler.workloads.spec.paths import PathLook
 
 ACTOR = "sweep"
 """Who submits and cancels the jobs of trials, in their histories."""
@@ -38,6 +40,8 @@ class JobAccess:
     cancel: Callable[[Cancel], None]
     """Returns at once."""
     now: Callable[[], float]
+    look: Callable[[Request], PathLook]
+    """Looks at paths for a job."""
 
 
 class SweepRun:
@@ -79,7 +83,9 @@ class SweepRun:
     def _submit(self) -> None:
         for trial in self._in(TrialState.PLANNED):
             try:
-                spec = trial_job(self.sweep.spec.job, trial.parameters, self.sweep.id, trial.number)
+                base = self.sweep.spec.job
+                look = self._access.look(base.request)
+                spec = trial_job(base, trial.parameters, self.sweep.id, trial.number, look)
                 job = self._access.submit(spec, f"sweep-{self.sweep.nonce}-{trial.number}")
             except OutageError:
                 raise

@@ -8,10 +8,10 @@ from typing import Any
 
 from scheduler.domain.jobs import JobSpec
 from scheduler.workloads.spec.parameters import filled
-from scheduler.workloads.spec.specs import Look, Work, check_paths, parse_work, profile
+from scheduler.workloads.spec.specs import PathLook, Work, check_paths, parse_work, profile
 
 
-def trial_work(base: JobSpec, parameters: Mapping[str, Any], look: Look) -> Work:
+def trial_work(base: JobSpec, parameters: Mapping[str, Any], look: PathLook) -> Work:
     """The work of a trial with these parameters.
 
     Raises `InputError` if they have no place in it, or make it illegal.
@@ -21,9 +21,10 @@ def trial_work(base: JobSpec, parameters: Mapping[str, Any], look: Look) -> Work
     return work
 
 
-def trial_job(base: JobSpec, parameters: Mapping[str, Any], sweep: int, number: int) -> JobSpec:
+def trial_job(
+    base: JobSpec, parameters: Mapping[str, Any], sweep: int, number: int, look: PathLook
+) -> JobSpec:
     """The job of trial `number`; raises `InputError` as `trial_work`."""
-    look = Look()
     work = trial_work(base, parameters, look)
     return replace(
         base,

@@ -16,27 +16,26 @@ from pathlib import Path
 from typing import Any
 
 from scheduler.domain.jobs import JobKind, Profile
-from scheduler.workloads.image_folders.outline import Look
+from scheduler.executors.path_needs import PathKind, PathNeed
 from scheduler.workloads.spec import tables
-from scheduler.workloads.spec.paths import folder_of
+from scheduler.workloads.spec.paths import MachineLook, PathLook, needs
 from scheduler.workloads.spec.work import WORK, CnnInferWork, CnnTrainWork, CommandWork, Work
 
 TRAINING_PASSES = 3.0
 """Cost of a training step in forward passes."""
 FROZEN_PASSES = 1.05
 """The same with a frozen backbone."""
-_MAX_CARD_BYTES = 2**20
 
 
 def profile(
     kind: JobKind | str,
     work: Work | Mapping[str, Any],
     works: Callable[[int], Mapping[str, Any]] | None = None,
-    look: Look | None = None,
+    look: PathLook | None = None,
 ) -> Profile:
     """The profile of a valid work; folders it names must exist.
 
-    Their images are counted within the bounds of `look`, by default one of its own.
+    `look` says what they hold; by default this machine is looked at.
 
     `works` gives the work of a training job by its number, so that the size of an inference with
     its model is known; without it such a model counts as unknown (0 FLOPs).
@@ -44,18 +43,18 @@ def profile(
     if isinstance(work, Mapping):
         work = WORK[JobKind(kind)].model_validate(work)
     if isinstance(work, CnnTrainWork):
-        return _training(work, look or Look())
+        return _training(work, look or MachineLook())
     if isinstance(work, CnnInferWork):
-        return _inference(work, works, look or Look())
+        return _inference(work, works, look or MachineLook())
     return _command(work)
 
 
-def training_images(work: CnnTrainWork, look: Look) -> int:
+def training_images(work: CnnTrainWork, look: PathLook) -> int:
     """Images of one epoch, before unreadable ones are left out."""
     own_validation = False
     if work.dataset.startswith("folder:"):
-        outline = look.training(folder_of(work.dataset), "work.dataset")
-        images, own_test, own_validation = outline.images, outline.own_test, outline.own_validation
+        found = look.find(needs({"dataset": work.dataset})["work.dataset"])
+        images, own_test, own_validation = found.images, found.own_test, found.own_validation
     else:
         known = tables.DATASETS[work.dataset]
         images, own_test = known.train, bool(known.test)
@@ -66,7 +65,7 @@ def training_images(work: CnnTrainWork, look: Look) -> int:
     return min(images, work.limit or images)
 
 
-def _training(work: CnnTrainWork, look: Look) -> Profile:
+def _training(work: CnnTrainWork, look: PathLook) -> Profile:
     size = work.image_size or tables.default_image_size(work.model, work.dataset)
     kind_of_data = "folder" if work.dataset.startswith("folder:") else work.dataset
     key = f"{JobKind.CNN_TRAIN}:{work.model}:{size}:{work.batch_size}:{kind_of_data}"
@@ -86,9 +85,9 @@ def _training(work: CnnTrainWork, look: Look) -> Profile:
 
 
 def _inference(
-    work: CnnInferWork, works: Callable[[int], Mapping[str, Any]] | None, look: Look
+    work: CnnInferWork, works: Callable[[int], Mapping[str, Any]] | None, look: PathLook
 ) -> Profile:
-    known = [_model(item, work, works) for item in (*work.models, *work.weights)]
+    known = [_model(item, work, works, look) for item in (*work.models, *work.weights)]
     names = "+".join(
         f"{count}x{name}@{size}" if count > 1 else f"{name}@{size}"
         for (name, size), count in sorted(Counter(known).items())
@@ -102,7 +101,10 @@ def _inference(
 
 
 def _model(
-    item: int | str, work: CnnInferWork, works: Callable[[int], Mapping[str, Any]] | None
+    item: int | str,
+    work: CnnInferWork,
+    works: Callable[[int], Mapping[str, Any]] | None,
+    look: PathLook,
 ) -> tuple[str, int]:
     """Architecture and image size of one voter; `("unknown", 0)` if it cannot be told."""
     if isinstance(item, int):
@@ -112,26 +114,18 @@ def _model(
         trained = CnnTrainWork.model_validate({**works(item), "weights": None, "freeze": False})
         size = trained.image_size or tables.default_image_size(trained.model, trained.dataset)
         return (trained.model, work.image_size or size)
-    path = Path(item).expanduser()
-    try:
-        card = _card((path if path.is_dir() else path.parent) / "model.json")
-        return (str(card["model"]), work.image_size or int(card["image_size"]))
-    except (OSError, ValueError, KeyError, TypeError):
-        name = work.model or "unknown"
-        known = tables.architectures().get(name)
-        return (name, work.image_size or (known.image_size if known else 0))
+    kind = PathKind.FILE if item in work.weights else PathKind.MODEL
+    found = look.find(PathNeed(kind, item))
+    if found.model:
+        return (found.model, work.image_size or found.image_size)
+    name = work.model or "unknown"
+    given = tables.architectures().get(name)
+    return (name, work.image_size or (given.image_size if given else 0))
 
 
-def _card(path: Path) -> Any:
-    """What a model.json says; an empty table for what is none."""
-    if not path.is_file() or path.stat().st_size > _MAX_CARD_BYTES:
-        return {}
-    return json.loads(path.read_text("utf-8"))
-
-
-def _images(work: CnnInferWork, look: Look) -> int:
+def _images(work: CnnInferWork, look: PathLook) -> int:
     if work.data.startswith("folder:"):
-        return look.images(folder_of(work.data), "work.data")
+        return look.find(needs({"data": work.data})["work.data"]).images
     name, _, part = work.data.partition(":")
     known = tables.DATASETS[name]
     train, test = known.train, known.test

@@ -17,9 +17,8 @@ from scheduler.domain.jobs import JobKind
 from scheduler.files import expanded
 from scheduler.text import unknown
 from scheduler.validation import summary, wrong_fields
-from scheduler.workloads.image_folders.outline import Look
 from scheduler.workloads.spec.augmentation import Augmentation
-from scheduler.workloads.spec.paths import check_paths
+from scheduler.workloads.spec.paths import MachineLook, PathLook, check_paths, needs
 from scheduler.workloads.spec.profile import profile
 from scheduler.workloads.spec.weights import OF_JOB, is_job_name
 from scheduler.workloads.spec.work import (
@@ -37,11 +36,13 @@ __all__ = [
     "CnnInferWork",
     "CnnTrainWork",
     "CommandWork",
-    "Look",
+    "MachineLook",
+    "PathLook",
     "Work",
     "absolute",
     "check_paths",
     "is_job_name",
+    "needs",
     "parse_work",
     "profile",
     "resolve",
