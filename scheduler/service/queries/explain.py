@@ -31,7 +31,7 @@ from scheduler.service.nodes.sentences import sentence
 from scheduler.service.policy_control.active_policy import ActivePolicy
 from scheduler.service.projects.sentences import fair_share, over_quota
 from scheduler.service.queries.start_intervals import StartInterval, StartIntervals
-from scheduler.service.queries.views import Explanation, Outlook, WhatIf
+from scheduler.service.queries.views import Explanation, Outlook
 from scheduler.service.queries.what_if import WhatIfs
 
 PLAIN_DEPTH = 50
@@ -80,9 +80,7 @@ class ExplainService:
             between = _holding(self.intervals.of(snapshot, policy, mode, job.id), start.start)
         rules = self.active_policy.preemption
         against = () if victims else obstacles(snapshot, policy, mode, rules, job.id)
-        changes: Sequence[WhatIf] = ()
-        if wait.cause is not Cause.NONE:
-            changes = WhatIfs(self.live_jobs, policy, mode, snapshot).of(job, wait, start)
+        what_if = WhatIfs(self.live_jobs, policy, mode, snapshot)
         said = [
             *_displacements(job, victims),
             *_why(wait, start, between, job.spec.deadline, now),
@@ -108,7 +106,7 @@ class ExplainService:
             blockers=wait.blockers,
             alternatives=wait.alternatives,
             ahead=wait.ahead,
-            what_if=changes,
+            what_if=what_if.of(job, wait, start) if wait.cause is not Cause.NONE else (),
             decisions=decisions,
         )
 
