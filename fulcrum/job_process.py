@@ -10,6 +10,7 @@ import json
 import math
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -31,6 +32,10 @@ class _Told:
     listens = False
     stop = False
 
+    def __init__(self) -> None:
+        self.refused: set[str] = set()
+        """Names of figures that were no numbers."""
+
 
 _told = _Told()
 
@@ -48,9 +53,10 @@ def report(
 
     `epoch` of `epochs` are done, or `step` of `steps`; both: `step` of `steps` of the running
     epoch, with `epoch` done before. `fraction` (0 … 1) says it directly. Figures beside an epoch or
-    a step are points of a curve; figures alone are the result of the job. Never raises for a full
-    disk.
+    a step are points of a curve; figures alone are the result of the job. A figure that is no
+    number is left out, and the log says so. Never raises for a full disk.
     """
+    figures = {name: value for name, value in figures.items() if _counts(name, value)}
     done = _fraction(epoch, epochs, step, steps) if fraction is None else float(fraction)
     places = {"epoch": epoch, "epochs": epochs, "step": step, "steps": steps}
     given = {name: value for name, value in places.items() if value is not None}
@@ -137,12 +143,25 @@ def _write(kind: str, values: dict[str, Any]) -> None:
         file.write(json.dumps(row) + "\n")
 
 
+def _counts(name: str, value: Any) -> bool:
+    """Whether a figure is a number or None; else the log gets a line, the first time."""
+    if value is None:
+        return True
+    with suppress(TypeError, ValueError):
+        if not isinstance(value, str | bytes):
+            float(value)
+            return True
+    if name not in _told.refused:
+        _told.refused.add(name)
+        text = f"fulcrum.report: {name}={value!r:.100} is not a number and is left out"
+        with suppress(OSError, ValueError):
+            print(text, file=sys.stderr, flush=True)
+    return False
+
+
 def _plain(value: Any) -> Any:
     """JSON of a figure: numbers of NumPy and torch become numbers, NaN and infinity null."""
-    if value is None or isinstance(value, str | bool | int):
+    if value is None or isinstance(value, bool | int):
         return value
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return str(value)
+    number = float(value)
     return number if math.isfinite(number) else None

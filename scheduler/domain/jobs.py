@@ -20,6 +20,8 @@ PREFERENCES: Mapping[str, float] = {"cheap": 0.0, "balanced": 0.5, "fast": 1.0}
 HIGHEST_PRIORITY = 100
 MIDDLE_PRIORITY = 50
 """The priority of jobs that name none; such a job has weight 1."""
+ASSUMED = "default"
+"""The source of an estimate of work of which nothing is known."""
 
 
 class JobKind(StrEnum):
@@ -180,6 +182,11 @@ class Estimate:
     joules: float
     source: str = ""
     """`history`, `flops`, `learned`, `requested` or `default`."""
+
+    @property
+    def assumed(self) -> bool:
+        """Whether nothing is known of such work; the runtime is that of the settings."""
+        return self.source == ASSUMED
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,11 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def unknown(assumed_s: float) -> str:
+    """`unknown, 5 min 00 s assumed`: what is said of a runtime of which nothing is known."""
+    return f"unknown, {duration(assumed_s)} assumed"
+
+
 def counted(count: float, noun: str) -> str:
     """`1 job`, `4 jobs`, `2,000 jobs`: the plural of a noun that takes an s."""
     return f"{count:,.0f} {noun}{'' if count == 1 else 's'}"

@@ -26,7 +26,7 @@ from collections.abc import Iterable, Mapping
 from threading import RLock
 from typing import NamedTuple
 
-from scheduler.domain.jobs import Estimate, JobKind, JobSpec, Profile
+from scheduler.domain.jobs import ASSUMED, Estimate, JobKind, JobSpec, Profile
 from scheduler.domain.pools import Pool
 from scheduler.domain.records import Measurement
 from scheduler.domain.resources import DeviceKind
@@ -106,7 +106,7 @@ class Estimator:
         elif limit is not None:
             runtime, source = limit, "requested"
         else:
-            runtime, source = self._default_s, "default"
+            runtime, source = self._default_s, ASSUMED
         if limit is not None:
             runtime = min(runtime, limit)
         runtime = max(SHORTEST_S, runtime)

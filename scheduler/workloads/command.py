@@ -66,8 +66,6 @@ def command(work: CommandWork, context: Context) -> tuple[int, dict[str, Any]]:
         process.wait()
         raise
     code = status if status >= 0 else 128 - status
-    with suppress(OSError):  # its exit code counts, whatever it put into the file's place
-        context.advance(1, 1.0)
     result: dict[str, Any] = {"exit_code": code, "metrics": _reported(context.folder / METRICS)}
     if code:
         result["error"] = f"exit code {code}"

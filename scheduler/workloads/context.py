@@ -109,9 +109,11 @@ class Context:
         """The part of the result that every kind has."""
         now = time.monotonic()
         first = now if self._first is None else self._first
-        return {
-            "samples": self.samples,
+        times = {
             "seconds": round(now - self.begun, 4),
             "overhead_s": round(first - self.begun, 4),
-            "samples_per_s": round(self.samples / max(now - first, 1e-6), 3) if self.samples else 0,
         }
+        if not self.samples:  # programs have none that Fulcrum could count
+            return times
+        rate = self.samples / max(now - first, 1e-6)
+        return {"samples": self.samples, **times, "samples_per_s": round(rate, 3)}

@@ -193,6 +193,67 @@ def test_metrics_are_tables_by_kind(fulcrum, world):
     world.finish(number)
 
 
+def test_metrics_have_a_title_above_one_table_for_each_kind(fulcrum, world):
+    number = world.running()
+    path = world.service.folders.attempt(number, 1) / "metrics.jsonl"
+    lines = [{"kind": "epoch", "epoch": n, "loss": 1 / n} for n in (1, 2)]
+    lines += [{"kind": "checkpoint", "fraction": 0.5}, {"kind": "test", "accuracy": 0.9712}]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    for env in ({}, {"COLUMNS": "80"}):
+        assert fulcrum("metrics", str(number), **env).stdout.splitlines() == [
+            *("Attempt 1, epoch", "epoch  loss", "    1     1", "    2   0.5"),
+            *("Attempt 1, test", "accuracy", "  0.9712"),
+        ]
+    assert "0.5" in fulcrum("metrics", str(number), "--kind", "checkpoint").stdout
+    # A kind that may still come is no mistake.
+    assert "nothing measured yet" in fulcrum("metrics", str(number), "--kind", "step").stdout
+    for option in ((), ("--json",)):
+        wrong = fulcrum("metrics", str(number), "--kind", "bogus", *option)
+        assert wrong.exit_code == 2
+        said = " ".join(wrong.stderr.replace("│", " ").split())
+        assert "there are: checkpoint, epoch, progress, step, test" in said
+    path.write_text(json.dumps({"kind": "progress", "fraction": 1.0}) + "\n")
+    assert fulcrum("metrics", str(number)).stdout == "nothing measured yet\n"
+    world.finish(number)
+
+
+def test_show_tells_the_first_start_and_the_newest(fulcrum, world):
+    number = world.running(work={"argv": ["python", "train.py"], "resumable": True})
+    assert "again" not in fulcrum("show", str(number)).stdout
+    assert (
+        "it has reported nothing yet; its runtime is unknown" in fulcrum("show", str(number)).stdout
+    )
+    fulcrum("preempt", str(number))
+    world.until(number, JobState.RUNNING, attempt=2)
+    shown = " ".join(fulcrum("show", str(number)).stdout.split())
+    assert "(attempt 2)" in shown
+    assert "all attempts together" in shown
+    assert "unknown, 5 min 00 s assumed" in shown
+    world.finish(number)
+
+
+def test_explain_tells_a_guess_as_a_guess(fulcrum, world):
+    first = world.running(width=2)
+    second = world.submit(width=2)
+    unknown = "runtime is unknown, 5 min 00 s assumed"
+    assert f"its {unknown}" in fulcrum.json("explain", str(first))["text"]
+    assert f"its own {unknown}" in fulcrum.json("explain", str(second))["text"]
+    said = fulcrum.json("explain", str(second))["text"]
+    assert f"the runtime of job {first} is unknown, 5 min 00 s assumed" in said
+    placed = next(one for one in fulcrum.json("events", str(first)) if one["name"] == "placed")
+    assert placed["reason"].endswith(f"its {unknown}")
+
+
+def test_piped_text_has_no_spaces_at_the_end_and_no_endless_rules(fulcrum, world):
+    first = world.running(width=2, name="x" * 150)
+    second = world.submit(width=2)
+    for args in (["ls"], ["show", str(first)], ["explain", "-v", str(second)], ["cluster"]):
+        lines = fulcrum(*args).stdout.splitlines()
+        assert all(line == line.rstrip() for line in lines), args
+    assert "x" * 150 in fulcrum("ls").stdout
+
+
 def test_artifacts_are_listed_and_fetched(fulcrum, world, tmp_path):
     number = world.running()
     world.finish(number)

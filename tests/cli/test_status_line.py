@@ -80,7 +80,8 @@ def test_a_file_gets_the_lines_alone():
     ("changes", "text"),
     [
         ({}, "43 %, 1 min 20 s left, epoch 3/10, batch 12/40"),
-        (NOTHING, "1 min 20 s left"),
+        (NOTHING, "about 1 min 20 s left"),
+        ({"fraction": 1.0, "left_s": 2.4}, "100 %, finishing, epoch 3/10, batch 12/40"),
         ({"fraction": 0.9999, "epochs": None}, "99 %, 1 min 20 s left, epoch 3, batch 12/40"),
         ({"epoch": None, "batch": 0}, "43 %, 1 min 20 s left, batch 0/40"),
     ],
@@ -91,4 +92,18 @@ def test_what_is_not_known_is_left_out(changes, text):
 
 def test_a_sentence_says_where_the_end_comes_from():
     assert "1,234 samples/s" in sentence(RunProgressOut(**RUN))
-    assert "reported nothing yet" in sentence(RunProgressOut(**RUN | NOTHING))
+    silent = RunProgressOut(**RUN | NOTHING)
+    assert "reported nothing yet" in sentence(silent)
+    assert sentence(silent, 300.0).endswith("its runtime is unknown, 5 min 00 s assumed")
+    assert "ends about" not in sentence(RunProgressOut(**RUN | {"fraction": 1.0}))
+
+
+def test_a_line_of_the_log_lets_it_ask_again_at_once(monkeypatch):
+    monkeypatch.setattr(status_line, "EVERY_S", PATIENCE_S)
+    monkeypatch.setattr(status_line, "LEAST_S", 0.0)
+    job = AskedJob(RunProgressOut(**RUN), RunProgressOut(**RUN | {"epoch": 4}))
+    where = console(terminal=True)
+    with StatusLine(job, where) as status:
+        status.print("epoch 4")
+        while not job.exhausted.wait(0.01):  # without lines it would ask after minutes
+            status.print("epoch 4")

@@ -93,11 +93,23 @@ def test_progress_is_written_seldom_and_figures_always(job: Path) -> None:
     assert lines(job, "progress")[-1]["fraction"] == 1
 
 
-def test_any_figure_becomes_json(job: Path) -> None:
+def test_any_number_becomes_json(job: Path) -> None:
     np = pytest.importorskip("numpy")
-    report(a=np.float32(0.5), b=float("nan"), c=float("inf"), d="text", e=np.int64(3), f=[1])
-    expected = {"a": 0.5, "b": None, "c": None, "d": "text", "e": 3.0, "f": "[1]"}
+    report(a=np.float32(0.5), b=float("nan"), c=float("inf"), d=None, e=np.int64(3), f=True)
+    expected = {"a": 0.5, "b": None, "c": None, "d": None, "e": 3.0, "f": True}
     assert lines(job, "test") == [expected]
+
+
+def test_what_is_no_number_is_left_out_and_the_log_says_so_once(
+    job: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for epoch in (1, 2):
+        report(epoch=epoch, loss="x", accuracy=0.5, sizes=[1])
+    assert lines(job, "epoch") == [{"epoch": epoch, "accuracy": 0.5} for epoch in (1, 2)]
+    assert capsys.readouterr().err.splitlines() == [
+        "fulcrum.report: loss='x' is not a number and is left out",
+        "fulcrum.report: sizes=[1] is not a number and is left out",
+    ]
 
 
 def test_a_checkpoint_is_there_whole_or_not_at_all(job: Path) -> None:

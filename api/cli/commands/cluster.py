@@ -38,8 +38,8 @@ def cluster(ctx: typer.Context, as_json: Json = False) -> None:
         print_json(view.model_dump(mode="json"))
         return
     console = out()
-    columns = ("POOL", "KIND", "MODEL", "STATE", ">BUSY", ">MEMORY", ">$/DEVICE-HOUR", ">WATTS")
-    result = table(*columns, "JOBS")
+    columns = ("!POOL", "!KIND", "MODEL", "!STATE", ">BUSY", ">MEMORY", ">$/DEVICE HOUR", ">WATTS")
+    result = table(*columns, "JOBS", drop=("KIND", "WATTS", "MEMORY", "MODEL"))
     for pool in view.pools:
         jobs = sorted({device.job for device in pool.devices if device.job is not None})
         total = pool.memory_per_node * pool.nodes
@@ -83,7 +83,10 @@ def cost(
     if as_json:
         print_json(costs.model_dump(mode="json"))
         return
-    result = table(by.upper(), ">JOBS", ">ATTEMPTS", ">DEVICE TIME", ">LOST", ">COST", ">ENERGY")
+    result = table(
+        *(f"~{by.upper()}", ">JOBS", ">ATTEMPTS", ">DEVICE TIME", ">LOST", ">COST", ">ENERGY"),
+        drop=("ATTEMPTS", "ENERGY", "LOST", "JOBS"),
+    )
     for group in (*costs.groups, costs.total):
         result.add_row(
             escape(group.group),
@@ -120,7 +123,8 @@ def estimates(
     if not answer.errors:
         console.print("[dim]nothing measured yet[/]")
         return
-    errors = table(by.upper(), ">ATTEMPTS", ">MEDIAN ERROR", ">90 % BELOW", ">BIAS", ">IN 80 %")
+    columns = (">ATTEMPTS", ">MEDIAN ERROR", ">90 % BELOW", ">BIAS", ">IN 80 %")
+    errors = table(f"!{by.upper()}", *columns)
     for row in answer.errors:
         errors.add_row(
             escape(row.group),
@@ -134,7 +138,10 @@ def estimates(
     console.print(errors)
     if answer.measurements:
         console.print()
-        single = table("ATTEMPT", "WORK", "ON", ">EXPECTED", ">TRUE", ">ERROR", "FROM")
+        single = table(
+            *("!ATTEMPT", "~WORK", "!ON", ">EXPECTED", ">TRUE", ">ERROR", "!FROM"),
+            drop=("FROM", "WORK", "ON"),
+        )
         for one in answer.measurements:
             single.add_row(
                 f"{one.job}.{one.attempt}",
@@ -172,7 +179,7 @@ def policy_ls(ctx: typer.Context, as_json: Json = False) -> None:
         dumped = [one.model_dump(mode="json") for one in policies]
         print_json({"active": active and active.model_dump(mode="json"), "policies": dumped})
         return
-    result = table("", "POLICY", "STATE", "PREFERS")
+    result = table("!", "!POLICY", "!STATE", "PREFERS")
     for one in policies:
         mark = "[green]●[/]" if one.active else " "
         style = "bold" if one.active else None if one.usable else "red"
@@ -252,7 +259,7 @@ def policy_prefer(
         return
     out().print(f"preference {found.cluster:g} (0 cheapest … 1 fastest)")
     if found.projects:
-        result = table("PROJECT", ">PREFERENCE")
+        result = table("~PROJECT", ">PREFERENCE")
         for name, w in sorted(found.projects.items()):
             result.add_row(escape(name), f"{w:g}")
         out().print(result)

@@ -52,7 +52,7 @@ def events(
     if as_json:
         print_json(page.model_dump(mode="json"))
         return
-    result = table("TIME", "NODE", "EVENT", "BY", "REASON")
+    result = table("!TIME", "!NODE", "!EVENT", "!BY", "REASON", drop=("BY",))
     for event in page.events:
         result.add_row(
             text_format.moment(event.time),
@@ -100,7 +100,10 @@ def _show(found: NodesOut, *, as_json: bool) -> None:
     if as_json:
         print_json(found.model_dump(mode="json"))
         return
-    result = table("NODE", "STATE", "SINCE", "POOLS", ">CPUS", "GPUS", "JOBS", "REASON")
+    result = table(
+        *("!NODE", "!STATE", "!SINCE", "POOLS", ">CPUS", "GPUS", "JOBS", "REASON"),
+        drop=("CPUS", "SINCE", "GPUS", "POOLS", "REASON"),
+    )
     for node in found.nodes:
         style = _STYLES.get(node.state.value, "dim")
         result.add_row(

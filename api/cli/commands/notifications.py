@@ -20,7 +20,7 @@ def notifications(ctx: typer.Context, as_json: Json = False) -> None:
     if as_json:
         print_json(found.model_dump(mode="json"))
         return
-    result = table("TO", "SINCE", ">TRIES", "NEXT", "WHAT")
+    result = table("TO", "!SINCE", ">TRIES", "!NEXT", "WHAT", drop=("SINCE", "NEXT"))
     for one in found.pending:
         due = text_format.moment(one.due) if one.tries else "at once"
         since = text_format.moment(one.since)

@@ -5,16 +5,30 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.segment import Segment
 
-WIDE = 400
-"""Columns of a line when the output is no terminal: nothing is cut off in a pipe."""
+from api.cli.support.tables import WIDE, FittingTable
+from api.cli.support.text_format import escaped
+
+_SPACES = re.compile(r" +(?=\n)")
+
+
+class SafeConsole(Console):
+    """A console that obeys no terminal code in a text, and writes no spaces at the end of a line.
+
+    Names, reasons and arguments of jobs come from other people. Their control characters would
+    move the cursor, set the title or clear the screen of whoever reads them.
+    """
+
+    def _render_buffer(self, buffer: Iterable[Segment]) -> str:
+        return super()._render_buffer(_safe(buffer))
 
 
 def out() -> Console:
@@ -27,27 +41,19 @@ def err() -> Console:
     return _console(stderr=True)
 
 
-def table(*columns: str, title: str | None = None, **options: Any) -> Table:
-    """An empty table in the common style; a column named `>x` is right-aligned."""
-    result = Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        box=None,
-        pad_edge=False,
-        padding=(0, 2, 0, 0),
-        header_style="bold",
-        **options,
-    )
-    for column in columns:
-        right = column.startswith(">")
-        result.add_column(
-            column.removeprefix(">"),
-            justify="right" if right else "left",
-            no_wrap=right,
-            overflow="fold",
-        )
-    return result
+def table(
+    *columns: str,
+    title: str | None = None,
+    drop: Sequence[str] = (),
+    least: Mapping[str, int] | None = None,
+) -> FittingTable:
+    """An empty table in the common style; `FittingTable` tells what the arguments mean."""
+    return FittingTable(columns, title=title, drop=drop, least=least)
+
+
+def facts(title: str | None = None) -> FittingTable:
+    """An empty table of names and values."""
+    return FittingTable(("!", ""), title=title)
 
 
 def print_json(value: Any) -> None:
@@ -75,7 +81,21 @@ def print_error(message: str, fields: Mapping[str, str] | None = None, hint: str
 def _console(*, stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() or os.environ.get("COLUMNS") else WIDE
-    return Console(stderr=stderr, width=width, highlight=False, emoji=False)
+    return SafeConsole(stderr=stderr, width=width, highlight=False, emoji=False)
+
+
+def _safe(segments: Iterable[Segment]) -> list[Segment]:
+    """Segments of the same text without control characters, and without spaces before line ends."""
+    result: list[Segment] = []
+    ends = False  # whether a line ends after this segment
+    for segment in reversed(list(segments)):
+        text, style, control = segment
+        if not control:
+            text = _SPACES.sub("", escaped(text))
+            text = text.rstrip(" ") if ends else text
+            ends = text.startswith("\n") if text else ends
+        result.append(Segment(text, style, control))
+    return result[::-1]
 
 
 def _finite(value: Any) -> Any:

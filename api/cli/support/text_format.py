@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from scheduler.domain.units import money
+from scheduler.domain.jobs import ASSUMED
+from scheduler.domain.units import money, unknown
 
 if TYPE_CHECKING:
     from api.schemas import LeaderOut, PolicyOut
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def escaped(text: str) -> str:
+    r"""Return the text with control characters shown as `\x1b`, so that no terminal obeys them.
+
+    Tabs and line ends stay.
+    """
+    return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def seconds(value: float | None) -> str:
@@ -27,6 +39,11 @@ def seconds(value: float | None) -> str:
     if hours < 48:
         return f"{hours} h {minutes_over:02d} min"
     return f"{hours // 24} d {hours % 24} h"
+
+
+def estimated(runtime_s: float, source: str) -> str:
+    """`5 min 00 s (history)`; of what is not known `unknown, 5 min 00 s assumed`."""
+    return unknown(runtime_s) if source == ASSUMED else f"{seconds(runtime_s)} ({source})"
 
 
 def moment(value: datetime | None, now: datetime | None = None) -> str:

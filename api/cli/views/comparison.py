@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from rich.console import Console
 from rich.markup import escape
+from rich.rule import Rule
 
 from agents.evaluation.by_class import By, applying
 from agents.evaluation.compare import Comparison
@@ -15,10 +16,13 @@ from agents.evaluation.statistics import LEAST, Difference, Interval, Verdict
 from agents.evaluation.summary import ComparisonSummary
 from agents.report.format import percent, scale
 from api.cli.support import text_format
-from api.cli.support.output import WIDE, table
+from api.cli.support.output import table
+from api.cli.support.tables import WIDE
 
 WIDTH = 15
 """Columns of the terminal that a column of a table takes at most, intervals below the means."""
+RULE = 100
+"""Characters of a heading with its line; a pipe has no width of its own."""
 WIDER = 20
 """The same of a difference, with its median and the workloads won."""
 HEADLINES = ("jct_s", "bsld_mean", "bsld_p95", "misses", "dollars", "joules", "objective")
@@ -43,7 +47,8 @@ def show(
         counted = "jobs" if sum(scenario.source.around(jobs)) == 0 else "counted jobs"
         count = len(comparison.seeds)
         seeds = f"{count} seed{'s' * (count > 1)}"
-        console.rule(f"[bold]{escape(whole.scenario)}[/]", align="left")
+        heading = Rule(f"[bold]{escape(whole.scenario)}[/]", align="left")
+        console.print(heading, width=min(console.width, RULE))
         console.print(
             f"[dim]version {scenario.version} {scenario.digest}, {jobs} {counted} × {seeds} "
             f"({comparison.conditions.split}), reservations {scenario.mode}; "
@@ -98,7 +103,7 @@ def _values(summary: ComparisonSummary, metrics: Sequence[Metric], console: Cons
     }
     best = {each.name: summary.best(each) for each in metrics}
     units = {name: f" {one.unit}" if one.unit else "" for name, one in scales.items()}
-    result = table("POLICY", *(f">{each.title}{units[each.name]}" for each in metrics))
+    result = table("!POLICY", *(f">{each.title}{units[each.name]}" for each in metrics))
     for line in summary.lines:
         cells = []
         for each in metrics:
@@ -116,7 +121,7 @@ def _values(summary: ComparisonSummary, metrics: Sequence[Metric], console: Cons
 def _differences(
     summary: ComparisonSummary, metrics: Sequence[Metric], baseline: str, console: Console
 ) -> None:
-    result = table(f"AGAINST {baseline}", *(f">{each.title}" for each in metrics))
+    result = table(f"!AGAINST {baseline}", *(f">{each.title}" for each in metrics))
     for line in summary.lines:
         if line.differences:
             cells = [_difference(line.differences[each.name], console) for each in metrics]
@@ -127,7 +132,7 @@ def _differences(
 def _balance(summary: ComparisonSummary, console: Console) -> None:
     """Wins and losses of every policy."""
     compared = sum(each.compared for each in summary.metrics)
-    result = table(f"OF {compared} METRICS", *(f">{each.value.upper()}" for each in Verdict))
+    result = table(f"!OF {compared} METRICS", *(f">{each.value.upper()}" for each in Verdict))
     for line in summary.lines:
         if line.differences:
             counts = (f"[{MARKS[each][0]}]{line.count(each)}[/]" for each in Verdict)
@@ -160,7 +165,7 @@ def _classes(summary: ComparisonSummary, by: By, console: Console) -> None:
     titles = (
         f">{each.title} {one.unit}".rstrip() for each, one in zip(metrics, scales, strict=True)
     )
-    result = table(f"BY {by.upper()}", "POLICY", *titles)
+    result = table(f"~BY {by.upper()}", "!POLICY", *titles)
     for name, rows in shown:
         for place, (line, one) in enumerate(rows):
             cells = []
@@ -177,7 +182,7 @@ def _classes(summary: ComparisonSummary, by: By, console: Console) -> None:
 def _front(summary: ComparisonSummary, console: Console) -> None:
     names = " → ".join(escape(line.label) for line in summary.front)
     console.print(f"[bold]Pareto front[/] (fastest → cheapest): {names}", soft_wrap=True)
-    result = table("HYPERVOLUME", ">SHARE %", ">95 %", ">AGAINST BASELINE")
+    result = table("!HYPERVOLUME", ">SHARE %", ">95 %", ">AGAINST BASELINE")
     for area in summary.areas:
         result.add_row(
             escape(area.policy),

@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from api.cli.support import text_format
-from api.cli.support.output import out, table
+from api.cli.support.output import facts, out, table
 from api.cli.views.job_table import state
 
 if TYPE_CHECKING:
@@ -36,10 +36,10 @@ def print_explanation(explanation: ExplanationOut, *, verbose: bool = False) -> 
     console.print(
         f"job [bold]{job.id}[/]{name} {state(job.state.value)}: {escape(explanation.text)}"
     )
-    facts = _facts(explanation)
-    if facts:
-        result = table("", "", show_header=False)
-        for left, right in facts:
+    evidence = _evidence(explanation)
+    if evidence:
+        result = facts()
+        for left, right in evidence:
             result.add_row(f"  [dim]{left}[/]", escape(right))
         console.print(result)
     if explanation.alternatives:
@@ -48,25 +48,25 @@ def print_explanation(explanation: ExplanationOut, *, verbose: bool = False) -> 
         _print_decision(decision, verbose=verbose)
 
 
-def _facts(explanation: ExplanationOut) -> list[tuple[str, str]]:
-    facts: list[tuple[str, str]] = []
+def _evidence(explanation: ExplanationOut) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
     if explanation.position is not None:
-        facts.append(("queue position", f"{explanation.position} of {explanation.depth}"))
+        found.append(("queue position", f"{explanation.position} of {explanation.depth}"))
     if explanation.ahead:
-        facts.append(("before it", explanation.ahead))
+        found.append(("before it", explanation.ahead))
     if explanation.start is not None:
         end = text_format.moment(explanation.end)
         place = f" on {explanation.pool} × {explanation.width}" if explanation.pool else ""
-        facts.append(("expected", f"{text_format.moment(explanation.start)} to {end}{place}"))
+        found.append(("expected", f"{text_format.moment(explanation.start)} to {end}{place}"))
     if explanation.start_low is not None:
         high = text_format.moment(explanation.start_high) if explanation.start_high else "later"
         low = text_format.moment(explanation.start_low)
-        facts.append(("start, with 80 % chance", f"{low} to {high}"))
+        found.append(("start, with 80 % chance", f"{low} to {high}"))
     if explanation.dollars is not None:
-        facts.append(("cost", text_format.dollars(explanation.dollars)))
+        found.append(("cost", text_format.dollars(explanation.dollars)))
     if explanation.blockers:
-        facts.append(("waits for jobs", ", ".join(map(str, explanation.blockers))))
-    return facts + [("what if", one.text) for one in explanation.what_if]
+        found.append(("waits for jobs", ", ".join(map(str, explanation.blockers))))
+    return found + [("what if", one.text) for one in explanation.what_if]
 
 
 def _print_decision(decision: DecisionOut, *, verbose: bool) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
-from rich.table import Column, Table
+from rich.table import Table
 from rich.text import Text
 
 from api.cli.support import text_format
@@ -30,61 +30,46 @@ COLOURS = {
 }
 RUNS = ("RUNNING", "PREEMPTING", "CANCELLING")
 """States in which the newest attempt has not ended."""
-LEAST_WHY, GAP = 16, 2
-"""Characters that the reason keeps, and between two columns."""
+LEAST_WHY = 20
+"""Characters: how far a job is and how long it still takes."""
 LIVE = ("QUEUED", "STARTING", "RUNNING", "PREEMPTING", "CANCELLING")
 
-
-LAYOUTS = (
-    (140, 28, ">JOB NAME KIND USER STATE SUBMITTED >WAIT >RUN >COST >ACC WHY"),
-    (100, 20, ">JOB NAME KIND STATE >WAIT >RUN >COST >ACC WHY"),
-    (0, 16, ">JOB NAME STATE >RUN >COST >ACC WHY"),
+COLUMNS = (
+    *(">JOB", "~NAME", "!KIND", "~USER", "!STATE", "!SUBMITTED", ">WAIT", ">RUN", ">LOST"),
+    *(">COST", ">ACC", "~WHY"),
 )
-"""Least width of the terminal, greatest width of NAME, columns."""
+DROP = ("USER", "SUBMITTED", "KIND", "LOST", "WAIT", "ACC", "COST", "RUN", "NAME", "WHY", "STATE")
+"""What a narrow terminal leaves out, first to last."""
 
 
-def jobs_table(jobs: Sequence[JobOut], width: int, forecast: ForecastOut | None = None) -> Table:
+def jobs_table(jobs: Sequence[JobOut], forecast: ForecastOut | None = None) -> Table:
     """Return the jobs as a table; a narrow one leaves out the least important columns.
 
     With a forecast, waiting jobs tell their place in the queue and when they start.
     """
-    name_width, columns = next(
-        (most, names.split()) for least, most, names in LAYOUTS if width >= least
-    )
-    if any(job.lost_s for job in jobs) and width >= 100:
-        columns.insert(-1, ">LOST")
-    result = table(*columns)
-    for column in result.columns:
-        column.no_wrap = column.header not in ("NAME", "WHY")
-        column.max_width = name_width if column.header == "NAME" else None
+    lost = any(job.lost_s for job in jobs)
+    columns = [name for name in COLUMNS if lost or name != ">LOST"]
+    result = table(*columns, drop=DROP, least={"WHY": LEAST_WHY})
     now = datetime.now(UTC)
     waiting = {one.job: one for one in forecast.waiting} if forecast else {}
     held = forecast.held if forecast else {}
     for job in jobs:
         cells: dict[str, str | Text] = {
             ">JOB": str(job.id),
-            "NAME": _cut(job.name or "–"),
-            "KIND": job.kind.value,
-            "USER": escape(job.user),
-            "STATE": state(job.state.value),
-            "SUBMITTED": text_format.moment(job.submitted_at, now),
+            "~NAME": Text(job.name or "–"),
+            "!KIND": job.kind.value,
+            "~USER": escape(job.user),
+            "!STATE": state(job.state.value),
+            "!SUBMITTED": text_format.moment(job.submitted_at, now),
             ">WAIT": text_format.seconds(waited(job, now)),
             ">RUN": text_format.seconds(ran(job, now)),
             ">LOST": text_format.seconds(job.lost_s) if job.lost_s else "–",
             ">COST": text_format.dollars(job.dollars) if job.attempts else "–",
             ">ACC": text_format.share(job.accuracy),
-            "WHY": _cut(_why(job, waiting.get(job.id), held.get(job.id), now)),
+            "~WHY": Text(_why(job, waiting.get(job.id), held.get(job.id), now)),
         }
         result.add_row(*(cells[column] for column in columns))
-    # A long reason is cut; rich would narrow the other columns, too.
-    why = result.columns[-1]
-    why.max_width = max(LEAST_WHY, width - sum(map(_width, result.columns[:-1])))
     return result
-
-
-def _cut(text: str) -> Text:
-    """Text of one line, which ends in … where its column is too narrow."""
-    return Text(text, no_wrap=True, overflow="ellipsis")
 
 
 def _why(job: JobOut, waiting: WaitingOut | None, held: str | None, now: datetime) -> str:
@@ -109,13 +94,6 @@ def start(waiting: WaitingOut, deadline: datetime | None, now: datetime) -> str:
         f"{waiting.pool} × {waiting.width}",
     )
     return ", ".join(filter(None, parts))
-
-
-def _width(column: Column) -> int:
-    """Characters that a column takes, with its gap."""
-    texts = (str(column.header), *map(str, column.cells))
-    widest = max(Text.from_markup(text).cell_len for text in texts)
-    return min(widest, column.max_width or widest) + GAP
 
 
 def state(name: str) -> str:

@@ -75,7 +75,8 @@ def show_test(test: PromotionTest, console: Console) -> None:
     for warning in filter(None, told):
         console.print(f"[yellow]{escape(warning)}[/]", soft_wrap=True)
     result = table(
-        "AGAINST", ">OBJECTIVE", ">DIFFERENCE", ">95 %", ">MEDIAN", ">WON", ">UPPER END", ""
+        *("~AGAINST", ">OBJECTIVE", ">DIFFERENCE", ">95 %", ">MEDIAN", ">WON", ">UPPER END", "!"),
+        drop=("UPPER END", "MEDIAN", "OBJECTIVE", "95 %"),
     )
     for paired in test.duels:
         name = escape(paired.rival) + (" (incumbent)" if paired.incumbent else "")
@@ -109,7 +110,7 @@ def _curve(curve: Sequence[Mapping[str, Any]], baseline: str, console: Console) 
     ]
     most = max(mean for _, mean in points) or 1.0
     console.print()
-    result = table(">DECISIONS", f">÷ {baseline}", "")
+    result = table(">DECISIONS", f">÷ {baseline}", "!")
     for steps, mean in points:
         bar = "█" * max(1, round(WIDTH * mean / most))
         result.add_row(f"{steps:,}", f"{mean:.3f}", f"[dim]{bar}[/]")
@@ -121,7 +122,7 @@ def _evaluation(evaluation: Mapping[str, Any], baseline: str, console: Console) 
     console.print()
     doubts = ("±", "MEDIAN", "WON") if "error" in evaluation["policy"] else ()
     result = table(
-        "POLICY", *(f">w = {w}" for w in preferences), ">MEAN", *(f">{d}" for d in doubts)
+        "~POLICY", *(f">w = {w}" for w in preferences), ">MEAN", *(f">{d}" for d in doubts)
     )
     for name, score in evaluation.items():
         figures = [f"{score['at'][w]:.3f}" for w in preferences]

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.cli.support import text_format
-from api.cli.support.output import table
+from api.cli.support.output import facts, table
 
 MOST_CLASSES = 15
 """A terminal shows a confusion matrix of so many classes; confusion.csv has any."""
@@ -32,7 +32,7 @@ def tables(result: Mapping[str, Any], work: Mapping[str, Any]) -> Iterator[Table
 
 def mapping(values: Mapping[str, Any], title: str | None = None) -> Table:
     """Return names and values, nested tables as dotted names."""
-    result = table("", "", title=title, show_header=False)
+    result = facts(title)
     for name, value in flat(values):
         result.add_row(f"[dim]{escape(name)}[/]", escape(text(value)))
     return result
@@ -57,7 +57,8 @@ def text(value: Any) -> str:
 
 
 def _per_class(rows: Mapping[str, Mapping[str, Any]], metrics: Mapping[str, Any]) -> Table:
-    result = table("CLASS", ">IMAGES", ">PRECISION", ">RECALL", ">F1", title="Scores of each class")
+    columns = ("~CLASS", ">IMAGES", ">PRECISION", ">RECALL", ">F1")
+    result = table(*columns, title="Scores of each class")
     rates = ("precision", "recall", "f1")
     for name, row in rows.items():
         shown = (text_format.share(row.get(rate)) for rate in rates)
@@ -71,7 +72,7 @@ def _per_class(rows: Mapping[str, Mapping[str, Any]], metrics: Mapping[str, Any]
 def _confusion(classes: Sequence[str], counts: Sequence[Sequence[int]]) -> Table:
     names = [escape(name) for name in classes]
     title = "Confusion matrix: images by class (rows) and by label (columns)"
-    result = table("", *(f">{name}" for name in names), title=title, min_width=len(title))
+    result = table("!", *(f">{name}" for name in names), title=title)
     for at, (name, row) in enumerate(zip(names, counts, strict=True)):
         cells = ("[dim]·[/]" if not count else str(count) for count in row)
         marked = [f"[green]{cell}[/]" if at == to else cell for to, cell in enumerate(cells)]
@@ -83,7 +84,7 @@ def _voters(
     voters: Sequence[Mapping[str, Any]], work: Mapping[str, Any], metrics: Mapping[str, Any]
 ) -> Table:
     title = "Accuracy of each model alone"
-    result = table("MODEL", "FROM", ">ACCURACY", title=title, min_width=len(title))
+    result = table("MODEL", "FROM", ">ACCURACY", title=title)
     for voter in voters:
         _, part, index = str(voter.get("source", "work..0")).split(".")
         named = work.get(part) or ()

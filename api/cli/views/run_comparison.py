@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 LEVELS = "▁▂▃▄▅▆▇█"
 DEFAULT = (("validation_accuracy", "accuracy", "train_accuracy"), ("validation_loss", "loss"))
 """Curves that are shown by default: of each group the first that a run has measured."""
-TWO_LINES = ("BEST EPOCH", "VAL ACC", "VAL F1", "TEST ACC", "TEST F1")
-"""Headers that may break in two."""
 MOST_POINTS = 60
 """Characters of a curve."""
 
@@ -37,35 +35,30 @@ def shown(comparison: RunComparison, wanted: Sequence[str] | None) -> list[str]:
 
 def settings_table(comparison: RunComparison) -> Table:
     """Return the settings in which the runs differ, a line for each setting."""
-    result = table("DIFFERS", *(f">{_label(run)}" for run in comparison.runs))
-    for column in result.columns[1:]:
-        column.no_wrap = False
+    result = table("DIFFERS", *(_label(run) for run in comparison.runs))
     for name in comparison.differences:
         cells = (escape(_value(run.settings.get(name))) for run in comparison.runs)
         result.add_row(f"[dim]{escape(name)}[/]", *cells)
     return result
 
 
-def runs_table(comparison: RunComparison, width: int) -> Table:
-    """Return a line for each run: how well it did, and what it took; the best one is bold.
+COLUMNS = (
+    *(">JOB", "~NAME", "!STATE", ">BEST EPOCH", ">VAL ACC", ">VAL F1", ">TEST ACC", ">TEST F1"),
+    *(">RAN", ">COST", ">ENERGY"),
+)
+DROP = ("ENERGY", "VAL F1", "TEST F1", "STATE", "COST", "RAN", "BEST EPOCH")
+"""What a narrow terminal leaves out, first to last."""
 
-    Below 100 columns the energy and the F1 of the validation are left out.
-    """
-    wide = width >= 100
-    columns = [">JOB", "NAME", "STATE", ">BEST EPOCH", ">VAL ACC", ">VAL F1"]
-    columns += [">TEST ACC", ">TEST F1", ">RAN", ">COST", ">ENERGY"]
-    if not wide:
-        columns = [name for name in columns if name not in (">VAL F1", ">ENERGY")]
-    result = table(*columns)
-    for column in result.columns:
-        column.no_wrap = column.header not in ("NAME", *TWO_LINES)
-        column.min_width = 6 if column.header in TWO_LINES else None
+
+def runs_table(comparison: RunComparison) -> Table:
+    """Return a line for each run: how well it did, and what it took; the best one is bold."""
+    result = table(*COLUMNS, drop=DROP)
     best = comparison.best
     for run in comparison.runs:
         cells: dict[str, str | Text] = {
             ">JOB": str(run.job),
-            "NAME": Text(run.name or "–", no_wrap=True, overflow="ellipsis"),
-            "STATE": state(run.state),
+            "~NAME": Text(run.name or "–"),
+            "!STATE": state(run.state),
             ">BEST EPOCH": f"{run.best_epoch or '–'}/{run.epochs}",
             ">VAL ACC": text_format.share(run.best.get("validation_accuracy")),
             ">VAL F1": text_format.share(run.best.get("validation_f1")),
@@ -75,7 +68,7 @@ def runs_table(comparison: RunComparison, width: int) -> Table:
             ">COST": text_format.dollars(run.dollars),
             ">ENERGY": text_format.joules(run.joules),
         }
-        result.add_row(*(cells[name] for name in columns), style="bold" if run is best else "")
+        result.add_row(*(cells[name] for name in COLUMNS), style="bold" if run is best else "")
     return result
 
 
@@ -107,7 +100,7 @@ def sparklines(
         points = min(MOST_POINTS, last, max(8, width - 45))
         title = f"{name.replace('_', ' ')}: {low:.4g} to {high:.4g}, epochs 1 to {last}"
         title += ", logarithmic" * logarithmic
-        result = table(">JOB", "CURVE", ">BEST", ">LAST", title=title, min_width=len(title))
+        result = table(">JOB", "!CURVE", ">BEST", ">LAST", title=title)
         for job, curve in curves.items():
             best = min(curve.values()) if "loss" in name else max(curve.values())
             heights = {

@@ -27,11 +27,13 @@ def sweep_page(sweep: SweepDetail) -> Group:
 def trials_table(sweep: SweepDetail) -> Table:
     """Return the trials as a table, in their order."""
     names = list(dict.fromkeys(name for one in sweep.listing for name in one.parameters))
-    metric = f">{sweep.metric.upper()}"
+    metric = sweep.metric.upper().replace("_", " ")
+    settings = [_short(name) for name in names]
     result = table(
-        ">TRIAL", ">JOB", *(f">{_short(name)}" for name in names), metric, ">EPOCH", "STATE",
-        ">DEVICE TIME", ">COST", "WHY",
-    )  # fmt: skip
+        *(">TRIAL", ">JOB", *(f">{name}" for name in settings), f">{metric}", ">EPOCH", "!STATE"),
+        *(">DEVICE TIME", ">COST", "~WHY"),
+        drop=("DEVICE TIME", "WHY", "EPOCH", "COST", "JOB", *reversed(settings)),
+    )
     for one in sweep.listing:
         style = _STYLES.get(one.state)
         shown = f"[{style}]{one.state.lower()}[/]" if style else state(one.state)
@@ -69,7 +71,7 @@ def _summary(sweep: SweepDetail) -> list[str]:
 
 
 def _short(name: str) -> str:
-    return escape(name.removeprefix("work.").upper())
+    return escape(name.removeprefix("work.").upper().replace("_", " "))
 
 
 def _value(value: Any) -> str:

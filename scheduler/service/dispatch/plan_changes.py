@@ -12,6 +12,7 @@ from scheduler.domain import transitions
 from scheduler.domain.jobs import Attempt, fresh_nonce
 from scheduler.domain.lifecycle import JobState
 from scheduler.domain.records import Decision
+from scheduler.domain.units import unknown
 from scheduler.service.dispatch.transaction import Transaction
 from scheduler.service.live.live_jobs import LiveJobs
 from scheduler.workloads.spec.specs import resumable
@@ -64,19 +65,22 @@ class PlanChanges:
             self._counters["conflicts"] += 1
             return
         pool = self._live_jobs.pools[placement.pool]
+        estimate = self._live_jobs.estimate(placement)
         reason = FREED if decision is None else decision.reason
+        if estimate.assumed:
+            reason += f"; its runtime is {unknown(estimate.runtime_s)}"
         change, attempt = transitions.placed(
             job,
             pool,
             devices,
-            self._live_jobs.estimate(placement),
+            estimate,
             now,
             reason,
             fresh_nonce(),
             self._live_jobs.node_names(placement.pool, placement.nodes),
         )
         taken.append(attempt)
-        changes.add(change, decision and replace(decision, attempt=attempt.number))
+        changes.add(change, decision and replace(decision, attempt=attempt.number, reason=reason))
 
     def _note_reservation(self, decision: Decision, changes: Transaction) -> None:
         if decision.job not in self._live_jobs.jobs:

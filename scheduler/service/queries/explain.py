@@ -22,7 +22,7 @@ from scheduler.domain.jobs import PREFERENCES, Attempt, Job, JobSpec
 from scheduler.domain.lifecycle import JobState
 from scheduler.domain.nodes import LOCAL, NodeState
 from scheduler.domain.records import Decision
-from scheduler.domain.units import duration
+from scheduler.domain.units import duration, unknown
 from scheduler.service.hold_reasons import HoldReasons
 from scheduler.service.live.backlog import Estimates
 from scheduler.service.live.live_jobs import LiveJobs
@@ -31,7 +31,7 @@ from scheduler.service.nodes.sentences import sentence
 from scheduler.service.policy_control.active_policy import ActivePolicy
 from scheduler.service.projects.sentences import fair_share, over_quota
 from scheduler.service.queries.start_intervals import StartInterval, StartIntervals
-from scheduler.service.queries.views import Explanation, Outlook, WhatIf
+from scheduler.service.queries.views import Explanation, Outlook
 from scheduler.service.queries.what_if import WhatIfs
 
 PLAIN_DEPTH = 50
@@ -63,7 +63,8 @@ class ExplainService:
             victims = self.live_jobs.active.victims(job.id)
         if attempt is not None:
             silent = self._troubles(set(attempt.nodes))
-            return _active(job, attempt, end, decisions, now, silent)
+            assumed = self.intervals.assumed(attempt)
+            return _active(job, attempt, end, decisions, now, silent, assumed=assumed)
         if held is not None:
             return self._held(job, held, decisions)
         snapshot = self.live_jobs.snapshot(now)
@@ -81,14 +82,13 @@ class ExplainService:
             between = _holding(self.intervals.of(snapshot, policy, mode, job.id), start.start)
         rules = self.active_policy.preemption
         against = () if victims else obstacles(snapshot, policy, mode, rules, job.id)
-        changes: Sequence[WhatIf] = ()
-        if wait.cause is not Cause.NONE:
-            changes = WhatIfs(self.live_jobs, policy, mode, snapshot).of(job, wait, start)
+        what_if = WhatIfs(self.live_jobs, policy, mode, snapshot)
         said = [
             *_displacements(job, victims),
             *_why(wait, start, between, job.spec.deadline, now),
             self._fair_share(job, snapshot) if wait.cause is not Cause.NONE else "",
             preempts_nothing(against),
+            *self._assumptions(job, wait),
             *self._lacking(job.spec),
             *self._troubles(self._nodes_for(job)),
             f"no start is forecast yet: {INTERIM.sentence()}" if slow else "",
@@ -109,7 +109,7 @@ class ExplainService:
             blockers=wait.blockers,
             alternatives=wait.alternatives,
             ahead=wait.ahead,
-            what_if=changes,
+            what_if=what_if.of(job, wait, start) if wait.cause is not Cause.NONE else (),
             decisions=decisions,
         )
 
@@ -167,6 +167,21 @@ class ExplainService:
             ]
             project, now = job.spec.project, snapshot.now
             return fair_share(live.projects, project, waiting, snapshot.world, now)
+
+    def _assumptions(self, job: Job, wait: explanation.Wait) -> list[str]:
+        """Which runtimes behind a forecast are unknown: the job's, that of the one in its way."""
+        if wait.cause is Cause.NONE:
+            return []
+        first = wait.blockers[0] if wait.blockers else None
+        with self.live_jobs.lock:
+            attempt = self.live_jobs.attempts.get(first) if first is not None else None
+        said = []
+        if attempt is not None and self.intervals.assumed(attempt):
+            said.append(f"the runtime of job {first} is {unknown(attempt.estimate.runtime_s)}")
+        own = next((one.estimate for one in self.estimates(job.spec)), None)
+        if own is not None and own.assumed:
+            said.append(f"its own runtime is {unknown(own.runtime_s)}")
+        return said
 
     def _over_quota(self, job: Job, snapshot: Snapshot) -> tuple[str, float | None]:
         """Which hard limit of its project keeps the job from starting, and until when."""
@@ -234,8 +249,10 @@ def _active(
     decisions: Sequence[Decision],
     now: float,
     nodes: Sequence[str],
+    *,
+    assumed: bool,
 ) -> Explanation:
-    """`nodes`: what is said of its nodes."""
+    """`nodes`: what is said of its nodes; `assumed`: whether nothing is known of its end."""
     place = f"{attempt.pool} × {attempt.width}"
     if attempt.nodes != (LOCAL,):
         place += f" ({', '.join(attempt.nodes)})"
@@ -246,6 +263,9 @@ def _active(
         text = f"saves its work on {place} and queues again: {job.reason}"
     elif begun is None:
         text = f"is being started on {place}"
+    elif assumed:
+        text = f"runs on {place} for {duration(now - begun)}; its runtime is "
+        text += unknown(attempt.estimate.runtime_s)
     elif end > now:
         text = f"runs on {place} for {duration(now - begun)}, about {duration(end - now)} left"
     else:

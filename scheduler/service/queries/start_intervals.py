@@ -72,6 +72,10 @@ class StartIntervals:
     live_jobs: LiveJobs
     estimator: Estimator
 
+    def assumed(self, attempt: Attempt) -> bool:
+        """Whether nothing is known of a running attempt's end: it has reported no progress."""
+        return attempt.estimate.assumed and self.estimator.observed(attempt.id) <= 0.0
+
     def of(
         self, snapshot: Snapshot, policy: Policy, mode: Mode, job: int, share: float = 1.0
     ) -> StartInterval | None:

@@ -58,7 +58,7 @@ def compare_runs(
     if comparison.differences:
         console.print(settings_table(comparison))
         console.print()
-    console.print(runs_table(comparison, console.width))
+    console.print(runs_table(comparison))
     if len(comparison.runs) > 1 and verdict(comparison):
         console.print(verdict(comparison), style="bold")
     for picture in sparklines(comparison, figures, console.width):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -16,7 +16,16 @@ from api.cli.support.global_options import JobId, Json, client
 from api.cli.support.output import err, out, print_json, print_line, table
 from api.cli.views.explanation import print_explanation
 from api.cli.views.job_table import state
+from api.cli.views.log_lines import print_log_line
 from api.cli.views.status_line import StatusLine
+
+if TYPE_CHECKING:
+    from api.schemas import MetricsOut
+
+FRACTIONS = ("progress", "checkpoint")
+"""Kinds of lines that say how much of the work is done, and how much is saved."""
+KINDS = (*FRACTIONS, "epoch", "step", "test")
+"""Kinds of lines that Fulcrum and its SDK write; a program may write others."""
 
 Attempt = Annotated[
     int | None, typer.Option("--attempt", min=1, help="Number of the attempt; default: the newest.")
@@ -47,8 +56,9 @@ def logs(
                 for line in lines:
                     status.print(line)
         else:
+            console = out()
             for line in lines:
-                print(line)
+                print_log_line(line, console)
 
 
 def events(ctx: typer.Context, job: JobId, as_json: Json = False) -> None:
@@ -61,7 +71,11 @@ def events(ctx: typer.Context, job: JobId, as_json: Json = False) -> None:
     if as_json:
         print_json([event.model_dump(mode="json") for event in history])
         return
-    result = table("TIME", "EVENT", ">TRY", "STATE", "BY", "WHY")
+    result = table(
+        *("!TIME", "!EVENT", ">TRY", "!STATE", "~BY", "WHY"),
+        drop=("BY", "TRY", "STATE"),
+        least={"WHY": 30},
+    )
     now = datetime.now(UTC)
     for event in history:
         result.add_row(
@@ -102,14 +116,20 @@ def metrics(
                 err().print(f"[dim]show it: tensorboard --logdir {escape(str(tensorboard))}[/]")
             return
         attempts = service.job(job).metrics(kind=kind, tail=tail)
+        if kind is not None and not any(attempt.lines for attempt in attempts):
+            _check_kind(kind, service.job(job).metrics())
     if as_json:
         print_json([attempt.model_dump(mode="json") for attempt in attempts])
         return
     console = out()
-    for attempt in attempts:
-        for title, lines in _by_kind(attempt.lines).items():
-            console.print(_measured(lines, f"Attempt {attempt.attempt}, {title}"))
-    if not any(attempt.lines for attempt in attempts):
+    tables = [
+        _measured(lines, f"Attempt {attempt.attempt}, {escape(title)}")
+        for attempt in attempts
+        for title, lines in _by_kind(attempt.lines, kind).items()
+    ]
+    for part in tables:
+        console.print(part)
+    if not tables:
         console.print("[dim]nothing measured yet[/]")
 
 
@@ -161,7 +181,7 @@ def artifacts(
             if as_json:
                 print_json([one.model_dump(mode="json") for one in found])
                 return
-            result = table("NAME", ">SIZE", "CHANGED", "TYPE")
+            result = table("NAME", ">SIZE", "!CHANGED", "!TYPE", drop=("TYPE", "CHANGED"))
             for one in found:
                 when = text_format.moment(one.modified_at)
                 result.add_row(escape(one.name), text_format.size(one.size), when, one.media_type)
@@ -176,14 +196,24 @@ def artifacts(
             out().print(escape(path), soft_wrap=True)
 
 
-def _by_kind(lines: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
-    """The lines of each kind, in their order; progress is left out, it is in every other line."""
+def _check_kind(kind: str, attempts: Sequence[MetricsOut]) -> None:
+    """Raise `typer.BadParameter` for a kind that no line has and none will ever have."""
+    found = {str(line.get("kind")) for attempt in attempts for line in attempt.lines}
+    known = sorted(found.union(KINDS))
+    if kind not in known:
+        raise typer.BadParameter(
+            f"nothing is of kind {kind!r}; there are: {', '.join(known)}", param_hint="--kind"
+        )
+
+
+def _by_kind(
+    lines: Sequence[Mapping[str, Any]], wanted: str | None
+) -> dict[str, list[Mapping[str, Any]]]:
+    """The lines of each kind, in their order; how much is done and saved only if it is wanted."""
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for line in lines:
         groups.setdefault(str(line.get("kind", "measured")), []).append(line)
-    if len(groups) > 1:
-        groups.pop("progress", None)
-    return groups
+    return {kind: group for kind, group in groups.items() if wanted or kind not in FRACTIONS}
 
 
 def _measured(lines: Sequence[Mapping[str, Any]], title: str) -> Table:
@@ -195,9 +225,7 @@ def _measured(lines: Sequence[Mapping[str, Any]], title: str) -> Table:
     }
     # Long names break at the underscore, so that a line of figures fits a terminal.
     headers = (name.replace("validation_", "val_").replace("_", " ") for name in names)
-    result = table(*(f">{header}" for header in headers), title=title)
-    for column in result.columns:
-        column.no_wrap, column.min_width = False, 6
+    result = table(*(f">{escape(header)}" for header in headers), title=title)
     for line in lines:
         result.add_row(*(_figure(line.get(name)) for name in names))
     return result

@@ -18,16 +18,21 @@ from api.cli.commands.jobs.job_list import JobList
 from api.cli.support import text_format
 from api.cli.support.failures import told
 from api.cli.support.global_options import JobId, JobIds, Json, client, dial
-from api.cli.support.output import out, print_json, table
+from api.cli.support.output import facts, out, print_json, table
 from api.cli.views.job_table import jobs_table, ran, state, waited
 from api.cli.views.result import flat, tables, text
 from api.cli.views.run_progress import accuracy, sentence
+from scheduler.domain.jobs import ASSUMED
 from scheduler.domain.nodes import LOCAL
 
 if TYPE_CHECKING:
     from api.client import Client, JobHandle
     from api.client.job import JobUpdate
     from api.schemas import JobDetail, JobOut
+
+
+LEAST_LOST_S = 0.05
+"""Less lost work is not worth a word."""
 
 
 def ls(
@@ -92,7 +97,7 @@ def _listed(service: Client, jobs: Sequence[JobOut]) -> Table:
     if any(job.state.value == "QUEUED" for job in jobs):
         with suppress(UnavailableError):  # the jobs are worth showing without it
             forecast = service.forecast()
-    return jobs_table(jobs, out().width, forecast)
+    return jobs_table(jobs, forecast)
 
 
 def show(ctx: typer.Context, job: JobId, as_json: Json = False) -> None:
@@ -253,18 +258,19 @@ def _facts(job: JobDetail) -> Table:
     now = datetime.now(UTC)
     request = job.request
     width = f"{request.min_width}..{request.max_width}"
-    facts: list[tuple[str, str]] = [
+    known: list[tuple[str, str]] = [
         ("job", f"[bold]{job.id}[/] {escape(job.name)}"),
         ("kind", job.kind.value),
         ("state", f"{state(job.state.value)}: {escape(job.reason)}"),
         ("user, project", f"{escape(job.user)}, {escape(job.project)}"),
         ("submitted", text_format.moment(job.submitted_at, now)),
         *([("not before", text_format.moment(job.eligible_at, now))] if job.eligible_at else ()),
-        ("started", text_format.moment(job.started_at, now)),
+        ("started", _starts(job, now)),
         ("finished", text_format.moment(job.finished_at, now)),
         (
             "waited, ran",
-            f"{text_format.seconds(waited(job, now))}, {text_format.seconds(ran(job, now))}",
+            f"{text_format.seconds(waited(job, now))}, {text_format.seconds(ran(job, now))}"
+            + (", all attempts together" if len(job.history) > 1 else ""),
         ),
         (
             "asks for",
@@ -274,32 +280,50 @@ def _facts(job: JobDetail) -> Table:
         ),
         ("priority", str(job.priority)),
         ("spent", f"{text_format.dollars(job.dollars)}, {text_format.joules(job.joules)}"),
-        *([("progress", escape(sentence(job.running)))] if job.running else ()),
+        *([("progress", escape(sentence(job.running, _assumed(job))))] if job.running else ()),
         *([("accuracy", accuracy(job))] if job.accuracy is not None else ()),
     ]
     if job.preemptions:
-        facts.append(("preempted", f"{job.preemptions} ×, {_lost(job.lost_s)}"))
+        known.append(("preempted", f"{job.preemptions} ×, {_lost(job.lost_s)}"))
     if job.progress:
-        facts.append(("saved", f"{job.progress:.0%} of the work, by the last checkpoint"))
+        known.append(("saved", f"{job.progress:.0%} of the work, by the last checkpoint"))
     if job.preference is not None:
-        facts.append(("preference", f"{job.preference:g} (0 cheapest … 1 fastest)"))
+        known.append(("preference", f"{job.preference:g} (0 cheapest … 1 fastest)"))
     if job.deadline is not None:
-        facts.append(("deadline", text_format.moment(job.deadline, now)))
+        known.append(("deadline", text_format.moment(job.deadline, now)))
     if job.budget is not None:
-        facts.append(("budget", text_format.dollars(job.budget)))
+        known.append(("budget", text_format.dollars(job.budget)))
     if job.after:
-        facts.append(("after", ", ".join(map(str, job.after))))
+        known.append(("after", ", ".join(map(str, job.after))))
     if job.array is not None:
-        facts.append(("array", f"{job.array}, index {job.index}" + _at_once(job)))
+        known.append(("array", f"{job.array}, index {job.index}" + _at_once(job)))
     if job.sweep is not None:
-        facts.append(("sweep", f"{job.sweep}, trial {job.index}"))
+        known.append(("sweep", f"{job.sweep}, trial {job.index}"))
     if job.retry_of:
-        facts.append(("repeats", _again(job).removeprefix(", again for ")))
-    facts += [(f"work.{name}", escape(text(value))) for name, value in flat(job.work)]
-    result = table("", "", show_header=False)
-    for name, fact in facts:
+        known.append(("repeats", _again(job).removeprefix(", again for ")))
+    known += [(f"work.{name}", escape(text(value))) for name, value in flat(job.work)]
+    result = facts()
+    for name, fact in known:
         result.add_row(f"[dim]{escape(name)}[/]", fact)
     return result
+
+
+def _assumed(job: JobDetail) -> float | None:
+    """The runtime that is assumed of the newest attempt, if nothing is known of such work."""
+    newest = job.history[-1].estimate if job.history else None
+    return newest.runtime_s if newest is not None and newest.source == ASSUMED else None
+
+
+def _starts(job: JobDetail, now: datetime) -> str:
+    """When the first attempt started, and the newest if it is another."""
+    begun = [one for one in job.history if one.started_at is not None]
+    if not begun:
+        return text_format.moment(job.started_at, now)
+    first, newest = begun[0], begun[-1]
+    text = text_format.moment(first.started_at, now)
+    if newest.number == first.number:
+        return text
+    return f"{text}, again {text_format.moment(newest.started_at, now)} (attempt {newest.number})"
 
 
 def _at_once(job: JobDetail) -> str:
@@ -313,7 +337,9 @@ def _nodes(names: Sequence[str]) -> str:
 
 def _attempts(job: JobDetail) -> Table:
     result = table(
-        ">TRY", "STATE", "ON", ">RUN", ">EXPECTED", ">COST", ">ENERGY", "EXIT", title="Attempts"
+        *(">TRY", "!STATE", "ON", ">RUN", "EXPECTED", ">COST", ">ENERGY", "EXIT"),
+        title="Attempts",
+        drop=("ENERGY", "EXPECTED", "COST", "ON", "RUN"),
     )
     now = datetime.now(UTC)
     for attempt in job.history:
@@ -323,11 +349,11 @@ def _attempts(job: JobDetail) -> Table:
             state(attempt.state.value),
             f"{escape(attempt.pool)} × {attempt.width}{_nodes(attempt.nodes)}",
             text_format.seconds(None if begun is None else (ended - begun).total_seconds()),
-            f"{text_format.seconds(attempt.estimate.runtime_s)} ({attempt.estimate.source})",
+            text_format.estimated(attempt.estimate.runtime_s, attempt.estimate.source),
             text_format.dollars(attempt.dollars),
             text_format.joules(attempt.joules),
             escape(attempt.exit_reason or "–")
-            + (f" ({_lost(attempt.lost_s)})" if attempt.lost_s else ""),
+            + (f" ({_lost(attempt.lost_s)})" if attempt.lost_s >= LEAST_LOST_S else ""),
         )
     return result
 

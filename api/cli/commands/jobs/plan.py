@@ -13,6 +13,7 @@ from rich.table import Table
 from api.cli.support import text_format
 from api.cli.support.global_options import Json, client
 from api.cli.support.output import err, out, print_json, table
+from scheduler.domain.jobs import ASSUMED
 
 if TYPE_CHECKING:
     from api.schemas import OutlookOut
@@ -62,16 +63,10 @@ def _single(job: Mapping[str, Any]) -> dict[str, Any]:
 def outlook_table(outlooks: Sequence[OutlookOut], title: str | None = None) -> Table:
     """Return a table with a line for each preference."""
     result = table(
-        "PREFERENCE",
-        "POOL",
-        ">WIDTH",
-        ">WAIT",
-        ">RUN",
-        ">COST",
-        ">ENERGY",
-        "DEADLINE",
+        *("!PREFERENCE", "!POOL", ">WIDTH", ">WAIT", ">RUN", ">COST", ">ENERGY", "!DEADLINE"),
         "FROM",
         title=title and escape(title),
+        drop=("ENERGY", "DEADLINE", "WIDTH"),
     )
     for one in outlooks:
         met = {None: "–", True: "[green]met[/]", False: "[red]missed[/]"}[one.meets_deadline]
@@ -84,7 +79,7 @@ def outlook_table(outlooks: Sequence[OutlookOut], title: str | None = None) -> T
             text_format.dollars(one.dollars),
             text_format.joules(one.joules),
             met,
-            one.source,
+            "unknown, assumed" if one.source == ASSUMED else one.source,
         )
     return result
 

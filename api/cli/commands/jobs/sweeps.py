@@ -95,7 +95,9 @@ def ls(
         print_json([sweep.info.model_dump(mode="json") for sweep in found])
         return
     result = table(
-        ">SWEEP", "NAME", "USER", "STATE", "SUBMITTED", "METHOD", ">TRIALS", "METRIC", "WHY"
+        *(">SWEEP", "~NAME", "~USER", "!STATE", "!SUBMITTED", "!METHOD", ">TRIALS", "~METRIC"),
+        "~WHY",
+        drop=("USER", "METHOD", "METRIC", "SUBMITTED", "TRIALS", "WHY", "NAME"),
     )
     for one in (sweep.info for sweep in found):
         result.add_row(

@@ -213,8 +213,8 @@ def _announce(service: Service, settings: Settings, url: str, *, as_json: bool) 
     console.print(f"Fulcrum listens on [bold]{url}[/]", soft_wrap=True)
     console.print(f"data in {escape(str(settings.data_dir))}", soft_wrap=True)
     console.print(f"token in {escape(str(token))}", soft_wrap=True)
-    columns = ("POOL", "KIND", "MODEL", "STATE", ">DEVICES", ">MEMORY", ">$/DEVICE-HOUR", ">WATTS")
-    result = table(*columns)
+    columns = ("!POOL", "!KIND", "MODEL", "!STATE", ">DEVICES", ">MEMORY", ">$/DEVICE HOUR")
+    result = table(*columns, ">WATTS", drop=("KIND", "WATTS", "MEMORY", "MODEL"))
     for view in views:
         pool = view.pool
         memory = pool.memory_per_node * pool.nodes

@@ -36,7 +36,10 @@ def du(
     ):
         console.print(_sizes(title, sizes))
     if usage.jobs:
-        result = table("JOB", "NAME", "USER", "PROJECT", "STATE", ">SIZE", "MOST OF IT")
+        result = table(
+            *(">JOB", "~NAME", "~USER", "~PROJECT", "!STATE", ">SIZE", "!MOST OF IT"),
+            drop=("PROJECT", "USER", "MOST OF IT", "STATE", "NAME"),
+        )
         for one in usage.jobs:
             most = max(one.kinds.items(), key=lambda kind: kind[1], default=("–", 0))[0]
             name, user, project = map(escape, (one.name, one.user, one.project))
@@ -95,7 +98,7 @@ def prune(
 
 
 def _sizes(title: str, sizes: Mapping[str, int]) -> object:
-    result = table(title, ">SIZE")
+    result = table(f"~{title}", ">SIZE")
     for name, size in sizes.items():
         result.add_row(escape(name), text_format.size(size))
     return result

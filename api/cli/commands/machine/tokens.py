@@ -52,7 +52,7 @@ def ls(ctx: typer.Context, as_json: Json = False) -> None:
             ]
         )
         return
-    result = table("ID", "USER", "ROLE", "MADE")
+    result = table("!ID", "~USER", "!ROLE", "!MADE", drop=("MADE",))
     for one in tokens:
         when = text_format.moment(datetime.fromtimestamp(one.created_at, UTC))
         result.add_row(one.id, escape(one.user), one.role, when)

@@ -135,7 +135,7 @@ def hyperparameters(
     if as_json:
         print_json([asdict(trial) for trial in found])
         return
-    result = table(">TRIAL", "STATE", ">SCORE", "PARAMETERS")
+    result = table(">TRIAL", "!STATE", ">SCORE", "PARAMETERS")
     for trial in sorted(found, key=lambda trial: (trial.score is None, trial.score)):
         parameters = ", ".join(
             f"{name} {value:.3g}" for name, value in sorted(trial.parameters.items())
@@ -165,7 +165,7 @@ def _show(points: Sequence[TunedPoint]) -> None:
         ">PATIENCE",
         ">AGEING",
         ">SOFTENING",
-        "COST BY",
+        "!COST BY",
         ">SCORE",
         ">HELD OUT",
     )
@@ -186,7 +186,7 @@ def _show(points: Sequence[TunedPoint]) -> None:
     names = list(points[0].rivals)
     if not names:
         return
-    rivals = table("RIVAL", *(f">w = {point.w:g}" for point in points))
+    rivals = table("!RIVAL", *(f">w = {point.w:g}" for point in points))
     for name in names:
         rivals.add_row(name, *(f"{point.rivals[name]:.2f}" for point in points))
     console.print()

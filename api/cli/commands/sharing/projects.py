@@ -49,8 +49,9 @@ def ls(ctx: typer.Context, as_json: Json = False) -> None:
         print_json([one.model_dump(mode="json") for one in found])
         return
     result = table(
-        *("PROJECT", ">SHARE", ">USED", ">FACTOR", ">DEVICES", ">QUEUED", ">TODAY", ">MONTH"),
+        *("~PROJECT", ">SHARE", ">USED", ">FACTOR", ">DEVICES", ">QUEUED", ">TODAY", ">MONTH"),
         "LIMITS",
+        drop=("FACTOR", "LIMITS", "QUEUED", "DEVICES", "TODAY", "SHARE"),
     )
     for one in found:
         result.add_row(

@@ -49,7 +49,7 @@ def ls(
     if as_json:
         print_json([one.model_dump(mode="json") for one in found])
         return
-    result = table("PROJECT", "NAME", "SET", "BY")
+    result = table("~PROJECT", "!NAME", "!SET", "~BY", drop=("BY", "SET"))
     for one in found:
         when = text_format.moment(one.set_at)
         result.add_row(escape(one.project), escape(one.name), when, escape(one.set_by))

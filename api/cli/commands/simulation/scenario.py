@@ -42,7 +42,7 @@ def ls(as_json: Json = False) -> None:
             ]
         )
         return
-    result = table("NAME", ">VERSION", "DIGEST", ">DEVICES", "ABOUT")
+    result = table("!NAME", ">VERSION", "!DIGEST", ">DEVICES", "ABOUT", drop=("DIGEST", "VERSION"))
     for one in scenarios:
         devices = "drawn" if one.randomisation else str(sum(pool.count for pool in one.pools))
         result.add_row(one.name, str(one.version), one.digest, devices, escape(one.description))
@@ -167,7 +167,8 @@ def _print(one: Scenario) -> None:
     console.print(escape(one.description), soft_wrap=True)
     if one.supplies:
         result = table(
-            "POOL", "MODEL", ">DEVICES", "NODES", ">$/DEVICE-HOUR", "BILLED", "PRICE FROM"
+            *("!POOL", "MODEL", ">DEVICES", "NODES", ">$/DEVICE HOUR", "!BILLED", "PRICE FROM"),
+            drop=("PRICE FROM", "BILLED", "NODES"),
         )
         for supply in one.supplies:
             pool = supply.pool

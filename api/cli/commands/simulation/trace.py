@@ -86,7 +86,8 @@ def _print(name: str, figures: WorkloadSummary) -> None:
     for label, text in facts.items():
         console.print(f"[bold]{label:<14}[/] {escape(text)}", soft_wrap=True)
     result = table(
-        "", ">MEAN", ">STD", ">MIN", ">P5", ">P25", ">P50", ">P75", ">P95", ">P99", ">MAX"
+        *("!", ">MEAN", ">STD", ">MIN", ">P5", ">P25", ">P50", ">P75", ">P95", ">P99", ">MAX"),
+        drop=("P5", "STD", "P99", "MIN", "P25", "P75", "P95", "MAX"),
     )
     for label, distribution in (
         ("size", figures.size),
@@ -120,7 +121,7 @@ def _throughputs(content: Throughputs, *, as_json: bool) -> None:
         f"{len(content.rates)} kinds of work on {len(devices)} devices, "
         f"{len(content.paired):,} pairs; {content.unit} on one device:\n"
     )
-    result = table("WORK", "KIND", *(f">{device.upper()}" for device in devices))
+    result = table("~WORK", "!KIND", *(f">{device.upper()}" for device in devices))
     for work in content.rates:
         rates = (content.rate(work, device) for device in devices)
         cells = ("–" if rate is None else f"{rate:.3g}" for rate in rates)
