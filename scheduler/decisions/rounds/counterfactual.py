@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import floor
 from typing import NamedTuple
 
 from scheduler.decisions.kernel.columns import PROMISED
@@ -45,7 +46,8 @@ class Counterfactual:
         slot = self._world.slot_of(job)
         if self._scorer is None or slot is None:
             return None
-        low, high = int(self._world.job_priority[slot]), HIGHEST_PRIORITY
+        high = HIGHEST_PRIORITY
+        low = floor(min(self._world.job_priority[slot], high))
         if low >= high or not self._first(job, high):
             return None
         while low + 1 < high:
