@@ -15,9 +15,9 @@ from math import floor, inf
 from typing import NamedTuple, Protocol
 
 from envs.simulator.placements import PoolWidth
+from envs.simulator.preemption.wake_ups import WakeUps
 from envs.simulator.results import SimulationResult
 from envs.simulator.simulation import Simulation
-from envs.simulator.wake_ups import WakeUps
 from scheduler.decisions.preemption.rules import unstoppable
 from scheduler.decisions.preemption.trial import fit, full, hold, placement
 from scheduler.decisions.state.entries import EstimatedPlacement, Nodes, RunningAttempt, Waiting

@@ -14,7 +14,6 @@ import numpy as np
 import simpy
 from simpy.events import Event
 
-from envs.simulator import moving
 from envs.simulator.attempts import Attempts
 from envs.simulator.billing import CostModel
 from envs.simulator.cluster_spec import ClusterSpec
@@ -22,8 +21,9 @@ from envs.simulator.invariants import Invariants
 from envs.simulator.meter import Meter, overlap
 from envs.simulator.nodes import NodePool
 from envs.simulator.placements import FeasiblePlacements, PlacementSet
+from envs.simulator.preemption import moving
+from envs.simulator.preemption.ranked import SimulatedRanking
 from envs.simulator.random_events import RandomEvents
-from envs.simulator.ranked import SimulatedRanking
 from envs.simulator.results import SimulationResult, load_until, outcome
 from envs.simulator.simulated_job import HeldDevices, SimulatedJob
 from envs.workloads.base import Arrival, Workload

@@ -15,11 +15,14 @@ from scheduler.policies.placements import PLACEMENTS, placed
 from scheduler.policies.preemptive import PREEMPTIVE
 from scheduler.policies.schedules import tuned
 from scheduler.policies.search import SearchedPolicy
-from scheduler.policies.simulated import SIMULATED
 from scheduler.policies.wgc import Wgc
 
 GROUP = "fulcrum.policies"
 """Entry-point group: each entry names a function without arguments that returns a `Policy`."""
+SIMULATED = ("conservative", "drf", "easy++", "easy-sjbf", "gavel", "themis")
+"""Policies that the simulator knows and the service cannot carry out: they plan for the whole queue
+at once, give devices on leases of their own, or prescribe estimates (`envs.baselines.catalogue`).
+Named here so that the service can say why it refuses them."""
 WGC = Wgc()
 
 AROUND: Mapping[str, Callable[[Policy], Policy]] = {

@@ -17,7 +17,7 @@ from scheduler.domain.records import CostGroup
 
 if TYPE_CHECKING:
     from api.schemas import PolicySummary
-from scheduler.policies.simulated import SIMULATED
+from scheduler.policies.lookup import SIMULATED
 
 Day = Annotated[
     datetime | None,

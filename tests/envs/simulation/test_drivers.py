@@ -18,8 +18,8 @@ from scheduler.decisions.state.node_placement import RULES
 from scheduler.domain.errors import InputError, MissingError
 from scheduler.policies import lookup
 from scheduler.policies.heuristics import HEURISTICS
+from scheduler.policies.lookup import SIMULATED
 from scheduler.policies.preemptive import PREEMPTIVE
-from scheduler.policies.simulated import SIMULATED
 from tests.support.simulated import job, pool, simulation, spec, specs, workloads
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Protocol
 
-from envs.simulator.wake_ups import WakeUps
+from envs.simulator.preemption.wake_ups import WakeUps
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.rounds.run import run_round

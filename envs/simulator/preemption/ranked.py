@@ -9,7 +9,7 @@ from itertools import count
 from math import inf
 from typing import Protocol
 
-from envs.simulator.wake_ups import WakeUps
+from envs.simulator.preemption.wake_ups import WakeUps
 from scheduler.decisions.preemption.ranked_round import ranked_plan
 from scheduler.decisions.preemption.ranking import RankedAttempt, RankedQueue, Ranking
 from scheduler.decisions.preemption.seating import Contest

@@ -1,0 +1,1 @@
+"""Runs of a simulation with policies that preempt."""
