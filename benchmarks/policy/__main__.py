@@ -29,6 +29,7 @@ from benchmarks.policy.parts import (
     goals,
     kth,
     live,
+    moves,
     rlscheduler,
     traces,
     transfer,
@@ -40,6 +41,7 @@ PARTS: Mapping[str, ReportPart] = {
     for part in (
         frontier.PART,
         drawn.PART,
+        moves.PART,
         transfer.PART,
         traces.PART,
         ablation.PART,

@@ -20,6 +20,7 @@ from benchmarks.policy.cases import Case, CaseFigures
 from scheduler.decisions.kernel.wgc_adjustment import ADJUSTMENT
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.domain.errors import FulcrumError, InputError
+from scheduler.policies import moves
 from scheduler.policies.learned_index import LearnedIndex
 from scheduler.policies.lookup import named
 from scheduler.policies.search import SUFFIX, SearchedPolicy, limited
@@ -144,6 +145,8 @@ def policy_of(name: str) -> Policy:
     In benchmarks the path of an artifact follows `learned:`; `#index` or `#constants` behind it
     leaves only this part of a learned index. `+search/0.03` limits a search to 0.03 s in a round.
     """
+    if name.endswith(moves.SUFFIX):
+        return moves.MovingPolicy(policy_of(name.removesuffix(moves.SUFFIX)))
     inner, search, limit = name.partition(SUFFIX)
     if search:
         return limited(SearchedPolicy(policy_of(inner)), float(limit[1:] or "inf"))
@@ -177,6 +180,8 @@ def only(path: Path, part: str) -> LearnedIndex:
 @lru_cache(maxsize=64)
 def _identity(name: str) -> str:
     """The name, or of a learned policy what it decides with, wherever its file is."""
+    if name.endswith(moves.SUFFIX):
+        return _identity(name.removesuffix(moves.SUFFIX)) + moves.SUFFIX
     scheme, _, rest = name.partition(":")
     if scheme != SCHEME:
         return name

@@ -18,7 +18,7 @@ from agents.evaluation.statistics import Interval, interval, relative
 from benchmarks.policy import steady
 from benchmarks.policy.artifacts import SHIPPED
 from benchmarks.policy.document import Found
-from benchmarks.policy.parts import drawn, frontier, kth, rlscheduler, traces
+from benchmarks.policy.parts import drawn, frontier, kth, moves, rlscheduler, traces
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.policies.search import SUFFIX
 
@@ -117,6 +117,19 @@ def mixed(w: float) -> Callable[[Path], Interval]:
         for entry in _settings(results, frontier.PART.name):
             one = steady.gain(entry, SHIPPED, frontier.TUNED)
             if entry["w"] == w and one is not None:
+                return _percent(steady.shown(entry, one))
+        return NOTHING
+
+    return measured
+
+
+def moving(scenario: str, w: float) -> Callable[[Path], Interval]:
+    """Difference of the shipped policy with moves to wgc tuned for a scenario (%)."""
+
+    def measured(results: Path) -> Interval:
+        for entry in _settings(results, moves.PART.name):
+            one = steady.gain(entry, SHIPPED + moves.SUFFIX, entry["tuned"])
+            if (entry["scenario"], entry["w"]) == (scenario, w) and one is not None:
                 return _percent(steady.shown(entry, one))
         return NOTHING
 

@@ -17,7 +17,7 @@ from benchmarks.policy import plots
 from benchmarks.policy.artifacts import SHIPPED
 from benchmarks.policy.document import Found, ReportPart
 from benchmarks.policy.evaluation import Measuring
-from benchmarks.policy.parts import frontier
+from benchmarks.policy.parts import frontier, moves
 from benchmarks.policy.parts import goal_figures as read
 from benchmarks.policy.tables import Section, Table, number
 from scheduler.decisions.rounds.modes import Mode
@@ -99,6 +99,17 @@ GOALS = (
     ),
     Goal("mixed-cloud, worst w: to tuned wgc", 0.5, "%", "frontier", read.mixed_worst),
     Goal("mixed-cloud, mean over w: to tuned wgc", -2, "%", "frontier", read.mixed_mean),
+    *(
+        Goal(
+            f"{scenario}, w = {w:g}, with moves: to tuned wgc",
+            -5,
+            "%",
+            "moves",
+            read.moving(scenario, w),
+        )
+        for scenario, preferences in moves.SCENARIOS
+        for w in preferences
+    ),
     Goal("random, mean of the draws: to tuned wgc", -5, "%", "drawn", read.drawn_mean),
     Goal("random, median of the draws: to tuned wgc", -3, "%", "drawn", read.drawn_median),
     Goal("random, draws won", 75, "% won", "drawn", read.drawn_won, less=False),

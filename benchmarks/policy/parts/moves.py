@@ -1,0 +1,81 @@
+"""Policies that move running jobs between pools, beside those that leave alone what runs.
+
+The compiled clock does not play policies that preempt, so workloads are small and few.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.policy import plots, steady
+from benchmarks.policy.artifacts import SHIPPED
+from benchmarks.policy.document import Found, ReportPart
+from benchmarks.policy.evaluation import Measuring
+from benchmarks.policy.parts import drawn, frontier
+from benchmarks.policy.steady import BASE, Setting
+from benchmarks.policy.tables import Section, Table
+from envs.scenarios import load
+from scheduler.policies.moves import SUFFIX
+
+JOBS = 150
+WORKLOADS = 12
+SCENARIOS = ((frontier.SCENARIO, (0.2, 0.5, 0.8, 1.0)), (drawn.SCENARIO, drawn.PREFERENCES))
+
+
+def tuned(scenario: str) -> str:
+    """The rival: wgc tuned for the scenario."""
+    return f"{BASE}:{scenario}"
+
+
+def measure(how: Measuring) -> Found:
+    """The tuned heuristic and the shipped policy, each with moves and without."""
+    missing: list[str] = []
+    how = replace(how, jobs=how.jobs or JOBS, learned=(SHIPPED,))
+    learned = how.learners(missing)
+    moving = {name + SUFFIX: policy + SUFFIX for name, policy in learned.items()}
+    settings, policies = [], {}
+    for name, preferences in SCENARIOS:
+        rival = tuned(name)
+        for w in preferences:
+            alike = name == drawn.SCENARIO
+            setting = Setting(name, load(name), w, WORKLOADS, rival, alike=alike)
+            settings.append(setting)
+            wgc = {each: each for each in (BASE, rival, rival + SUFFIX)}
+            policies[setting.key] = wgc | learned | moving
+    return {"settings": steady.play(how, "moves", settings, policies, missing), "missing": missing}
+
+
+def report(found: Found, folder: Path) -> Section:
+    """Differences to the tuned heuristic, and how busy the clusters were."""
+    entries, rows, bars = found["settings"], [], []
+    for entry in entries:
+        rival = entry["tuned"]
+        for name in entry["objective"]:
+            one = steady.gain(entry, name, rival)
+            if name in (BASE, rival) or one is None:
+                continue
+            rows.append(
+                [entry["title"], f"{entry['w']:g}", name, *steady.cells(entry, name, rival)]
+            )
+            if name == SHIPPED + SUFFIX:
+                bars.append((f"{entry['title']}, w = {entry['w']:g}", steady.shown(entry, one)))
+    text = (
+        f"Test workloads of {entries[0]['jobs']} jobs. With `{SUFFIX}` a policy chooses again for a "
+        "running job after each lease of six minutes, with what is left of it by estimate; where "
+        "the job runs it needs no restart. The rival is `wgc` tuned for the scenario, which never "
+        "stops a job. On drawn clusters each workload counts alike."
+    )
+    shown = "Objective of the shipped policy with moves, to tuned wgc"
+    axis = "difference of the objective, %"
+    plots.write(lambda: plots.forest(bars, axis), folder / "moves.svg", shown)
+    columns = ["scenario", ">w", "policy", *steady.against("tuned wgc")]
+    return Section(
+        "Moving running jobs",
+        text,
+        [Table("Differences", columns, rows), steady.regimes(entries)],
+        [("moves.svg", shown)],
+    )
+
+
+PART = ReportPart("moves", measure, report)
