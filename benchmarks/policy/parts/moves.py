@@ -61,10 +61,10 @@ def report(found: Found, folder: Path) -> Section:
             if name == SHIPPED + SUFFIX:
                 bars.append((f"{entry['title']}, w = {entry['w']:g}", steady.shown(entry, one)))
     text = (
-        f"Test workloads of {entries[0]['jobs']} jobs. With `{SUFFIX}` a policy chooses again for a "
-        "running job after each lease of six minutes, with what is left of it by estimate; where "
-        "the job runs it needs no restart. The rival is `wgc` tuned for the scenario, which never "
-        "stops a job. On drawn clusters each workload counts alike."
+        f"Test workloads of {entries[0]['jobs']} jobs. With `{SUFFIX}` a policy chooses again "
+        "for a running job after each lease of six minutes, with what is left of it by estimate; "
+        "where the job runs it needs no restart. The rival is `wgc` tuned for the scenario, "
+        "which never stops a job. On drawn clusters each workload counts alike."
     )
     shown = "Objective of the shipped policy with moves, to tuned wgc"
     axis = "difference of the objective, %"
