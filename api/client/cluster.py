@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import quote
 
 from api.client.transport import Transport, instant
+from api.client.urls import part
 
 if TYPE_CHECKING:
     from api.schemas import (
@@ -99,5 +99,5 @@ class ClusterCalls:
     def _change(self, name: str, change: str, body: dict[str, str] | None) -> NodesOut:
         from api.schemas import NodesOut
 
-        path = f"/v1/nodes/{quote(name, safe='')}/{change}"
+        path = f"/v1/nodes/{part(name)}/{change}"
         return NodesOut.model_validate(self._transport.json("POST", path, json=body))

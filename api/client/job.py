@@ -7,14 +7,13 @@ from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
-from urllib.parse import quote
 
 from api.client.errors import ClientError
 from api.client.files import here
 from api.client.lines import split
 from api.client.stream import lines
 from api.client.transport import Transport, new_key
-from scheduler.text import shown
+from api.client.urls import below
 
 if TYPE_CHECKING:
     from api.schemas import (
@@ -219,13 +218,15 @@ class JobHandle:
     def download(self, name: str, to: str | Path | None = None) -> Path:
         """Fetch one of its files to `to` (a file, or a folder; default: the working directory).
 
-        Returns where it lies; it appears there only when it is whole. Raises `NotFoundError`.
+        Returns where it lies; it appears there only when it is whole. Raises
+        `NotFoundError`, and `InvalidError` for a name that leaves the job's folder.
         """
+        path = self._path(f"artifacts/{below(name)}")
         target = Path(to) if to is not None else here()
         if target.is_dir():
             target = target / Path(name).name
         target.parent.mkdir(parents=True, exist_ok=True)
-        return self._transport.download(self._path(f"artifacts/{quote(shown(name))}"), target)
+        return self._transport.download(path, target)
 
     def update(self, **changes: Unpack[JobUpdate]) -> JobHandle:
         """Change it while it waits; returns itself. Raises `ConflictError` if it does not.

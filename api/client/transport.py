@@ -18,6 +18,7 @@ import tenacity
 from api.client.connection import LOOPBACK, Connection
 from api.client.errors import (
     ApiError,
+    ClientError,
     InvalidError,
     UnavailableError,
     UnreachableError,
@@ -167,7 +168,7 @@ class Transport:
             with closing(response):
                 yield response
         except httpx.TransportError as error:
-            raise UnreachableError(self._unreachable(error)) from error
+            raise UnreachableError(self._unreachable(error)) from None
 
     def download(self, path: str, to: Path) -> Path:
         """Write the body to `to`, which appears only when it is whole."""
@@ -219,11 +220,14 @@ class Transport:
         try:
             return retrying(once)
         except httpx.TransportError as error:
-            raise UnreachableError(self._unreachable(error)) from error
+            raise UnreachableError(self._unreachable(error)) from None
+        except ClientError as error:
+            # Where it was raised, far inside, helps nobody who reads the traceback.
+            raise error.with_traceback(None) from None
 
     def _again(self, error: BaseException, repeatable: bool) -> bool:
-        if isinstance(error, UnreachableError) and isinstance(error.__cause__, Exception):
-            error = error.__cause__
+        if isinstance(error, UnreachableError) and error.__suppress_context__:
+            error = error.__context__ or error
         if isinstance(error, _NEVER_SENT):
             return self.met
         if isinstance(error, httpx.TransportError):

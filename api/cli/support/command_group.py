@@ -52,7 +52,8 @@ class LazyCommand(TyperCommand):
         except typer.BadParameter as error:
             # Typer repeats pydantic's words: "Input should be a valid integer, unable to …".
             wrong = error.message.partition(", unable to parse")[0]
-            error.message = wrong.replace("Input should be", "it must be")
+            wrong = wrong.replace("Input should be", "it must be").replace("Value error, ", "")
+            error.message = wrong
             raise
 
     def _guarded(self, callback: Callable[..., Any] | None) -> Callable[..., Any]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from api.client.transport import Transport
+from api.client.urls import part
 
 if TYPE_CHECKING:
     from api.schemas import ProjectOut
@@ -55,4 +55,4 @@ class ProjectCalls:
 
 
 def _path(name: str) -> str:
-    return f"/v1/projects/{quote(name, safe='')}"
+    return f"/v1/projects/{part(name)}"
