@@ -78,7 +78,7 @@ class JobHandle:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What it will probably not meet, as said when it was submitted."""
+        """What it will probably not meet, as said when it was submitted or changed."""
         return getattr(self.info, "warnings", ())
 
     @property
@@ -231,13 +231,14 @@ class JobHandle:
     def update(self, **changes: Unpack[JobUpdate]) -> JobHandle:
         """Change it while it waits; returns itself. Raises `ConflictError` if it does not.
 
+        A deadline that cannot be met is in its `warnings`.
         `job.update(priority=90, preference="fast", deadline="+2h")`; None for the last two: none of
         its own.
         """
-        from api.schemas import JobOut
+        from api.schemas import SubmittedOut
 
         answer = self._transport.json("PATCH", self._path(), json=dict(changes))
-        self.info = JobOut.model_validate(answer)
+        self.info = SubmittedOut.model_validate(answer)
         return self
 
     def cancel(self, reason: str = "") -> JobHandle:

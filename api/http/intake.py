@@ -13,7 +13,7 @@ from api.schemas.fields import MAX_ID, moment
 from api.schemas.groups.arrays import Member, members
 from api.schemas.jobs import AnyJob, JobUpdateIn
 from scheduler.clock import Clock
-from scheduler.domain.errors import InputError, MissingError, StateError
+from scheduler.domain.errors import InputError, MissingError, StateError, UnknownJobError
 from scheduler.domain.jobs import Job, JobKind, JobSpec, Retry
 from scheduler.domain.lifecycle import JobState
 from scheduler.domain.notifications import Notify
@@ -104,6 +104,8 @@ class _Draft:
     batch: bool
     jobs: Sequence[AnyJob] = field(init=False)
     wrong: dict[str, str] = field(default_factory=dict)
+    unknown: set[str] = field(default_factory=set)
+    """Those wrong fields that name jobs which do not exist."""
     names: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     edges: dict[int, set[int]] = field(default_factory=dict)
     """Position → positions it refers to."""
@@ -127,7 +129,8 @@ class _Draft:
         for position, job in enumerate(self.jobs):
             self._check(position, job, now)
         if self.wrong:
-            raise InputError(summary(self.wrong), self.wrong)
+            kind = UnknownJobError if self.unknown >= self.wrong.keys() else InputError
+            raise kind(summary(self.wrong), self.wrong)
         place = {position: at for at, position in enumerate(order, start=1)}
         specs: list[JobSpec] = []
         for position in order:
@@ -167,6 +170,7 @@ class _Draft:
         except StateError as error:
             self.wrong[name] = error.message
         except MissingError:
+            self.unknown.add(name)
             legal = f"; the batch has {', '.join(self.names)}" if self.names else ""
             self.wrong[name] = (
                 f"there is no job {item}"

@@ -133,7 +133,7 @@ class JobOut(Answer):
 
 
 class SubmittedOut(JobOut):
-    """A job as it was just submitted."""
+    """A job as it was just submitted or changed."""
 
     warnings: tuple[str, ...] = Field(
         (), description="What it will probably not meet, such as its deadline; sentences."

@@ -66,6 +66,10 @@ def invalid(name: str, body: Any, *fields: str, **more: Any) -> Bad:
     return Bad(name, 422, "invalid", fields, body, **more)
 
 
+def unknown_job(name: str, body: Any, field: str) -> Bad:
+    return Bad(name, 422, "unknown-job", (field,), body)
+
+
 BAD = (
     invalid("unknown kind, and a bad width beside it", command(kind="cnn-trian", width=0),
             "kind", "width"),
@@ -109,11 +113,11 @@ BAD = (
     invalid("project with a slash", command(project="a/b"), "project"),
     invalid("name of 300 characters", command(name="x" * 300), "name"),
     invalid("name with a control character", command(name="a\x1b[31m"), "name"),
-    invalid("unknown job in after", command(after=[1, 99]), "after.1"),
+    unknown_job("unknown job in after", command(after=[1, 99]), "after.1"),
     invalid("impossible job in after", command(after=[10**30]), "after.0"),
-    invalid("a name in after outside a batch", command(after=["train"]), "after.0"),
-    invalid("unknown job as a model", infer(models=[99]), "work.models.0"),
-    invalid("huge number as a model", infer(models=[10**30]), "work.models.0"),
+    unknown_job("a name in after outside a batch", command(after=["train"]), "after.0"),
+    unknown_job("unknown job as a model", infer(models=[99]), "work.models.0"),
+    unknown_job("huge number as a model", infer(models=[10**30]), "work.models.0"),
     invalid("a command job as a model", infer(models=[1]), "work.models.0"),
     invalid("inference without a model", infer(), "work.weights"),
     invalid("a job that is a list", [COMMAND], "body"),

@@ -88,7 +88,7 @@ def test_an_operating_systems_error_is_a_sentence(tmp_path: Path):
     result = CliRunner().invoke(
         app, ["token", "create", "ada"], env={"FULCRUM_DATA_DIR": str(file)}
     )
-    assert result.exit_code == 7
+    assert result.exit_code == 9
     assert result.stderr.startswith("error: ")
     assert str(file) in result.stderr
 

@@ -14,6 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from api.cli.command_table import CommandEntry, GroupEntry
+from api.cli.support.exit_codes import ExitCode
 
 COMMANDS = Path(__file__).resolve().parents[1] / "commands"
 
@@ -92,6 +93,8 @@ class CommandGroup(TyperGroup):
         """Run the command."""
         try:
             return super().invoke(ctx)
+        except typer.Abort:  # Ctrl-C or Ctrl-D where something is asked for
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
         except Exception as error:
             from api.cli.support.failures import told
 

@@ -6,7 +6,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -70,6 +70,16 @@ def print_error(message: str, fields: Mapping[str, str] | None = None, hint: str
             console.print(f"  [bold]{escape(name)}[/]: {escape(advice)}", soft_wrap=True)
     if hint:
         console.print(f"  [dim]{escape(hint)}[/]", soft_wrap=True)
+
+
+def print_continues(what: str, numbers: Sequence[str], cancel: str) -> None:
+    """Print that these jobs or sweeps go on after Ctrl-C, and how to stop them."""
+    several = len(numbers) > 1
+    words = (
+        f"{what}s {', '.join(numbers)} continue" if several else f"{what} {numbers[0]} continues"
+    )
+    stop = f"to stop {'them' if several else 'it'}: {cancel} {' '.join(numbers)}"
+    err().print(escape(f"{words}; {stop}"), style="dim", soft_wrap=True)
 
 
 def _console(*, stderr: bool) -> Console:

@@ -61,6 +61,11 @@ class JobQueries:
             found.append((*filter(None, [late]), *self.soft_limits(new, now)))
         return found
 
+    def warning(self, job: Job) -> str:
+        """What a waiting job that was changed will not meet; empty: nothing of that kind."""
+        self.refresh()
+        return self.deadlines.warning(job, self.clock.now())
+
     def forecast(self) -> QueueForecast:
         """Expected starts of waiting jobs and ends of running ones."""
         self.refresh()

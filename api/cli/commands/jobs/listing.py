@@ -15,8 +15,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.cli.commands.jobs.job_list import JobList
+from api.cli.commands.jobs.submit_options import Follow, SubmitOptions, Wait, print_warnings
 from api.cli.support import text_format
-from api.cli.support.global_options import JobId, JobIds, Json, client, dial
+from api.cli.support.global_options import JobId, JobIds, Json, Timeout, client, dial
 from api.cli.support.output import out, print_json, table
 from api.cli.views.job_table import jobs_table, ran, state, waited
 from api.cli.views.result import flat, tables, text
@@ -145,7 +146,18 @@ def update(
             "nothing to change", param_hint="--priority, --preference or --deadline"
         )
     with client(ctx) as service:
-        changed([service.job(one).update(**changes) for one in jobs], as_json)
+        handles = [service.job(one) for one in jobs]
+        before = [handle.info for handle in handles]
+        for handle in handles:
+            handle.update(**changes)
+    print_warnings(handles)
+    if as_json:
+        changed(handles, as_json)
+        return
+    for old, handle in zip(before, handles, strict=True):
+        out().print(
+            f"job [bold]{handle.id}[/] {state(handle.state.value)}: {_difference(old, handle.info)}"
+        )
 
 
 def preempt(
@@ -172,6 +184,9 @@ def retry(
     from_scratch: Annotated[
         bool, typer.Option("--from-scratch", help="Begin again instead of going on.")
     ] = False,
+    wait: Wait = False,
+    follow: Follow = False,
+    timeout: Timeout = None,
     as_json: Json = False,
 ) -> None:
     """Submit ended jobs again; each new job goes on from the last checkpoint of the old one.
@@ -180,13 +195,18 @@ def retry(
 
     Example: fulcrum retry 17
     """
+    how = SubmitOptions(wait, follow, timeout, as_json=as_json)
     with client(ctx) as service:
         again = [service.job(number).retry(from_scratch=from_scratch) for number in jobs]
-    if as_json or out().is_terminal:
+        if not as_json and not out().is_terminal:
+            for job in again:  # the number alone, for scripts
+                print(job.id)
+        elif not as_json:
+            changed(again, as_json)
+        how.watch(again)
+    if as_json:
         changed(again, as_json)
-    else:
-        for job in again:  # the number alone, for scripts
-            print(job.id)
+    how.judge(again)
 
 
 def watched(view: Callable[[], RenderableType]) -> None:
@@ -210,6 +230,25 @@ def changed(jobs: Sequence[JobHandle], as_json: bool) -> None:
     for job in jobs:
         again = _again(job.info)
         out().print(f"job [bold]{job.id}[/] {state(job.state.value)}{again}: {escape(job.reason)}")
+
+
+def _difference(old: JobOut, new: JobOut) -> str:
+    """What an update has changed, such as `priority 50 → 90`."""
+    pairs = {
+        "priority": (str(old.priority), str(new.priority)),
+        "preference": (_preference(old), _preference(new)),
+        "deadline": (_deadline(old), _deadline(new)),
+    }
+    told = [f"{name} {was} → {now}" for name, (was, now) in pairs.items() if was != now]
+    return ", ".join(told) or "nothing changes"
+
+
+def _preference(job: JobOut) -> str:
+    return "none" if job.preference is None else f"{job.preference:g}"
+
+
+def _deadline(job: JobOut) -> str:
+    return "none" if job.deadline is None else text_format.moment(job.deadline)
 
 
 def _again(job: JobOut) -> str:
