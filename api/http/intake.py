@@ -21,6 +21,7 @@ from scheduler.domain.references import WEIGHTS, reference_fields, references, r
 from scheduler.domain.resources import Request
 from scheduler.service.queries.job_names import JobNames
 from scheduler.validation import summary
+from scheduler.workloads.spec.fitting import different_classes, wrong_start
 from scheduler.workloads.spec.specs import (
     CnnInferWork,
     Look,
@@ -111,6 +112,8 @@ class _Draft:
     """Position → positions it refers to."""
     earlier: dict[int | str, Job] = field(default_factory=dict)
     """Stored jobs that were referred to, by number and name: a batch asks for each once."""
+    voters: dict[str, list[tuple[int | str, Mapping[str, Any]]]] = field(default_factory=dict)
+    """Field of a job's models → those that may vote together, with the work of their trainings."""
     look: Look = field(default_factory=Look)
     """What the request sees of folders."""
 
@@ -202,6 +205,23 @@ class _Draft:
         elif name.endswith(WEIGHTS) and work["model"] != job.work.model_dump()["model"]:
             model = name.removesuffix(WEIGHTS) + "model"
             self.wrong[model] = f"job {item} trains {work['model']}; legal: the same model"
+        elif name.endswith(WEIGHTS) and (wrong := wrong_start(job.work.model_dump(), work)):
+            place, problem = wrong
+            self.wrong[name.removesuffix(WEIGHTS) + place] = f"job {item} {problem}"
+        elif not name.endswith(WEIGHTS):
+            self._require_same_classes(item, work, name)
+
+    def _require_same_classes(self, item: int | str, work: Mapping[str, Any], name: str) -> None:
+        """Note a model that cannot vote with an earlier one of the same job."""
+        voters = self.voters.setdefault(name.rpartition(".")[0], [])
+        for other, known in voters:
+            if different_classes(work, known):
+                self.wrong[name] = (
+                    f"job {item} learns the classes of {work['dataset']}, job {other} those of "
+                    f"{known['dataset']}; only models that know the same classes vote together"
+                )
+                return
+        voters.append((item, work))
 
     def _order(self) -> list[int]:
         """Positions, each after those it refers to, otherwise as sent."""

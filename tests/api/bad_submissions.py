@@ -66,8 +66,8 @@ def invalid(name: str, body: Any, *fields: str, **more: Any) -> Bad:
     return Bad(name, 422, "invalid", fields, body, **more)
 
 
-def unknown_job(name: str, body: Any, field: str) -> Bad:
-    return Bad(name, 422, "unknown-job", (field,), body)
+def unknown_job(name: str, body: Any, field: str, **more: Any) -> Bad:
+    return Bad(name, 422, "unknown-job", (field,), body, **more)
 
 
 BAD = (
@@ -152,13 +152,13 @@ BAD = (
     invalid("batch: cycle", batch(named("a", "b"), named("b", "c"), named("c", "a"), named("d")),
             "jobs.0.after", "jobs.1.after", "jobs.2.after", path=BATCH),
     invalid("batch: waits for itself", batch(named("a", "a")), "jobs.0.after", path=BATCH),
-    invalid("batch: unknown name", batch(named("a"), named("b", "z")), "jobs.1.after.0",
+    unknown_job("batch: unknown name", batch(named("a"), named("b", "z")), "jobs.1.after.0",
             path=BATCH),
     invalid("batch: a name that two have", batch(named("a"), named("a"), named("b", "a")),
             "jobs.2.after.0", path=BATCH),
     invalid("batch: a command's model", batch(named("a"), infer(models=["a"])),
             "jobs.1.work.models.0", path=BATCH),
-    invalid("batch: an unknown model", batch(named("a"), infer(models=["zz"])),
+    unknown_job("batch: an unknown model", batch(named("a"), infer(models=["zz"])),
             "jobs.1.work.models.0", path=BATCH),
     invalid("batch: unknown name, missing folder and past deadline at once",
             batch(named("a", "z"), train(dataset=f"folder:{NOWHERE}"),

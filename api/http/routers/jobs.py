@@ -285,8 +285,7 @@ def update_job(
     require_owner(who, f"job {job_id}", context.service.store.job(job_id).spec.user)
     changes = context.intake.changes(update)
     job = context.service.jobs.update(job_id, changes, actor=who.user)
-    late = context.service.queries.warning(job)
-    return answer(SubmittedOut.submitted(job, [late] if late else []))
+    return answer(SubmittedOut.submitted(job, context.service.queries.late(job)))
 
 
 @router.post(

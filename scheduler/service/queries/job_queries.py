@@ -61,10 +61,10 @@ class JobQueries:
             found.append((*filter(None, [late]), *self.soft_limits(new, now)))
         return found
 
-    def warning(self, job: Job) -> str:
-        """What a waiting job that was changed will not meet; empty: nothing of that kind."""
+    def late(self, job: Job) -> tuple[str, ...]:
+        """A sentence if a waiting job that was changed cannot meet its deadline."""
         self.refresh()
-        return self.deadlines.warning(job, self.clock.now())
+        return tuple(filter(None, [self.deadlines.warning(job, self.clock.now())]))
 
     def forecast(self) -> QueueForecast:
         """Expected starts of waiting jobs and ends of running ones."""

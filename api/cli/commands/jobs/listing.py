@@ -198,15 +198,7 @@ def retry(
     how = SubmitOptions(wait, follow, timeout, as_json=as_json)
     with client(ctx) as service:
         again = [service.job(number).retry(from_scratch=from_scratch) for number in jobs]
-        if not as_json and not out().is_terminal:
-            for job in again:  # the number alone, for scripts
-                print(job.id)
-        elif not as_json:
-            changed(again, as_json)
-        how.watch(again)
-    if as_json:
-        changed(again, as_json)
-    how.judge(again)
+        how.report(again, _repeated)
 
 
 def watched(view: Callable[[], RenderableType]) -> None:
@@ -240,7 +232,7 @@ def _difference(old: JobOut, new: JobOut) -> str:
         "deadline": (_deadline(old), _deadline(new)),
     }
     told = [f"{name} {was} → {now}" for name, (was, now) in pairs.items() if was != now]
-    return ", ".join(told) or "nothing changes"
+    return ", ".join(told) or "nothing has changed"
 
 
 def _preference(job: JobOut) -> str:
@@ -249,6 +241,14 @@ def _preference(job: JobOut) -> str:
 
 def _deadline(job: JobOut) -> str:
     return "none" if job.deadline is None else text_format.moment(job.deadline)
+
+
+def _repeated(jobs: Sequence[JobHandle]) -> None:
+    if out().is_terminal:
+        changed(jobs, as_json=False)
+        return
+    for job in jobs:  # the number alone, for scripts
+        print(job.id, flush=True)
 
 
 def _again(job: JobOut) -> str:

@@ -64,39 +64,38 @@ class SubmitOptions:
                 submitted = [service.submit(body, key=self.key)]
             self.report(submitted)
 
-    def report(self, jobs: Sequence[JobHandle]) -> None:
-        """Print what was submitted; wait if asked. Exit with 1 if a job failed."""
-        print_warnings(jobs)
-        if not self.as_json:
-            for job in jobs:
-                # Piped output is the number alone, for scripts.
-                plain = not out().is_terminal
-                name = f" ({escape(job.name)})" if job.name else ""
-                out().print(
-                    str(job.id) if plain else f"job [bold]{job.id}[/]{name} {escape(job.reason)}"
-                )
-        self.watch(jobs)
-        if self.as_json:
-            dumped = [job.info.model_dump(mode="json") for job in jobs]
-            print_json(dumped if len(dumped) > 1 else dumped[0])
-        self.judge(jobs)
+    def report(
+        self,
+        jobs: Sequence[JobHandle],
+        tell: Callable[[Sequence[JobHandle]], None] | None = None,
+    ) -> None:
+        """Print what was submitted, with `tell` if given; wait if asked.
 
-    def watch(self, jobs: Sequence[JobHandle]) -> None:
-        """Wait for the jobs if asked. Exit with 130 at Ctrl-C, which leaves them alone."""
-        if not (self.wait or self.follow):
-            return
+        Exit with 1 if a job failed, and with 130 at Ctrl-C, which leaves the jobs alone.
+        """
         try:
-            for job in jobs:
+            print_warnings(jobs)
+            if not self.as_json:
+                (tell or _tell)(jobs)
+            for job in jobs if self.wait or self.follow else ():
                 _watch(job, follow=self.follow, timeout=self.timeout, quiet=self.as_json)
         except KeyboardInterrupt:
             if live := [str(job.id) for job in jobs if not job.done]:
                 print_continues("job", live, "fulcrum cancel")
             raise typer.Exit(ExitCode.INTERRUPTED) from None
-
-    def judge(self, jobs: Sequence[JobHandle]) -> None:
-        """Exit with 1 if a job that was waited for did not succeed."""
+        if self.as_json:
+            dumped = [job.info.model_dump(mode="json") for job in jobs]
+            print_json(dumped if len(dumped) > 1 else dumped[0])
         if (self.wait or self.follow) and not all(job.succeeded for job in jobs):
             raise typer.Exit(ExitCode.FAILED)
+
+
+def _tell(jobs: Sequence[JobHandle]) -> None:
+    """Print the submitted jobs; piped output is the number alone, for scripts."""
+    for job in jobs:
+        plain = not out().is_terminal
+        name = f" ({escape(job.name)})" if job.name else ""
+        out().print(str(job.id) if plain else f"job [bold]{job.id}[/]{name} {escape(job.reason)}")
 
 
 def print_warnings(jobs: Sequence[JobHandle]) -> None:
