@@ -12,8 +12,7 @@ from api.client.errors import ClientError
 from api.client.files import here
 from api.client.lines import split
 from api.client.stream import lines
-from api.client.transport import Transport, new_key
-from api.client.urls import below
+from api.client.transport import Transport, new_key, url_below
 
 if TYPE_CHECKING:
     from api.schemas import (
@@ -221,7 +220,7 @@ class JobHandle:
         Returns where it lies; it appears there only when it is whole. Raises
         `NotFoundError`, and `InvalidError` for a name that leaves the job's folder.
         """
-        path = self._path(f"artifacts/{below(name)}")
+        path = self._path(f"artifacts/{url_below(name)}")
         target = Path(to) if to is not None else here()
         if target.is_dir():
             target = target / Path(name).name

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from api.client.transport import Transport
-from api.client.urls import part
+from api.client.transport import Transport, url_part
 
 if TYPE_CHECKING:
     from api.schemas import ProjectOut
@@ -55,4 +54,4 @@ class ProjectCalls:
 
 
 def _path(name: str) -> str:
-    return f"/v1/projects/{part(name)}"
+    return f"/v1/projects/{url_part(name)}"
