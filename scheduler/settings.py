@@ -40,8 +40,11 @@ from scheduler.executors.environment import check_pattern
 from scheduler.files import expanded
 from scheduler.settings_file import default_data_dir, find_file
 from scheduler.storage.objects import check_url
-from scheduler.validation import wrong_fields
+from scheduler.validation import pattern, wrong_fields
 
+_MAIL = pattern(r"^[^\s@]+@[^\s@]+$", "a mail address, NAME@DOMAIN")
+_WEBHOOK = pattern(r"^https?://[^\s/]+", "an address, https://HOST/PATH")
+_DOMAIN = pattern(r"^[^\s@]+$", "a domain, such as example.org")
 DATABASE_FILE = "fulcrum.sqlite"
 """In the data folder, unless `database_url` names another database."""
 
@@ -196,18 +199,18 @@ class SmtpSettings(_Section):
     security: Literal["starttls", "tls", "none"] = "starttls"
     user: str = ""
     password: SecretStr = SecretStr("")
-    sender: Annotated[str, Field(pattern=r"^[^\s@]+@[^\s@]+$")]
+    sender: Annotated[str, Field(pattern=_MAIL)]
     """The address that mail comes from."""
 
 
 class NotificationSettings(_Section):
     """Where notifications of jobs may go."""
 
-    webhooks: tuple[Annotated[str, Field(pattern=r"^https?://[^\s/]+")], ...] = ()
+    webhooks: tuple[Annotated[str, Field(pattern=_WEBHOOK)], ...] = ()
     """Allowed addresses, and all that are below them."""
     secret: SecretStr = SecretStr("")
     """Signs what goes to webhooks; needed for them."""
-    mail_domains: tuple[Annotated[str, Field(pattern=r"^[^\s@]+$")], ...] = ()
+    mail_domains: tuple[Annotated[str, Field(pattern=_DOMAIN)], ...] = ()
     """Domains whose people may get mail; needs `smtp`."""
     smtp: SmtpSettings | None = None
     to: tuple[str, ...] = ()

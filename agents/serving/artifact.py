@@ -28,6 +28,7 @@ from scheduler.decisions.rounds.modes import Mode
 from scheduler.domain.errors import InputError, MissingError
 from scheduler.files import write_bytes
 from scheduler.policies.learned_index import LearnedIndex, on
+from scheduler.validation import wrong_fields
 
 FILE = "policy.onnx"
 """Name of the file in the folder of an artifact."""
@@ -286,9 +287,9 @@ def _manifest(content: bytes) -> ArtifactManifest:
     try:
         manifest = _FIELDS.validate_python(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise _refused(f"{where} in its manifest: {first['msg']}", "an undamaged file") from error
+        wrong = wrong_fields(error.errors(include_url=False), ArtifactManifest)
+        where, message = next(iter(wrong.items()))
+        raise _refused(f"{where} in its manifest: {message}", "an undamaged file") from error
     if manifest.base_points and not manifest.base:
         raise _refused("it has constants of a base, but no base", "an undamaged file")
     if manifest.rows < 2 and not manifest.base:

@@ -159,6 +159,7 @@ PANELS: Mapping[str, Mapping[str, CommandEntry | GroupEntry]] = {
 """Title of a panel of `fulcrum --help` to its commands, in their order."""
 
 OTHER_TOOLS: Mapping[str, str] = {
+    "jobs": "fulcrum ls lists jobs, and fulcrum show JOB shows one",
     "kill": "fulcrum cancel JOB stops a job",
     "ps": "fulcrum ls lists jobs",
     "queue": "fulcrum ls lists jobs, and fulcrum explain JOB says why one waits",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from api.cli.command_table import OTHER_TOOLS, PANELS
+from api.cli.streams import discard, piped
 from api.cli.support.command_group import CommandGroup, commands
 from api.cli.support.global_options import GlobalOptions
 
@@ -34,7 +34,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 ok, 1 job failed, 2 usage, 3 not found, 4 refused, 5 unreachable, "
-    "6 conflict, 7 other, 8 not installed, 124 timeout, 130 interrupted.",
+    "6 conflict, 7 service failed, 8 not installed, 9 files or output, 124 timeout, "
+    "130 interrupted, 141 nobody reads the output.",
 )
 
 
@@ -72,7 +73,14 @@ def global_options(
 
 def main() -> None:
     """Entry point of the `fulcrum` command."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # for what the terminal cannot show
-    app(prog_name="fulcrum")
+    sys.stdout, sys.stderr = piped(sys.stdout), piped(sys.stderr)
+    try:
+        try:
+            app(prog_name="fulcrum")
+        finally:
+            sys.stdout.flush()
+    except OSError as error:  # a full disk, found when the last lines are written
+        from api.cli.support.failures import told
+
+        discard(sys.stdout)
+        raise SystemExit(told(error)) from None

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import quote
 
-from api.client.transport import Transport, instant
+from api.client.transport import Transport, instant, url_part
 
 if TYPE_CHECKING:
     from api.schemas import (
@@ -99,5 +98,5 @@ class ClusterCalls:
     def _change(self, name: str, change: str, body: dict[str, str] | None) -> NodesOut:
         from api.schemas import NodesOut
 
-        path = f"/v1/nodes/{quote(name, safe='')}/{change}"
+        path = f"/v1/nodes/{url_part(name)}/{change}"
         return NodesOut.model_validate(self._transport.json("POST", path, json=body))

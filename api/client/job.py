@@ -7,14 +7,12 @@ from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
-from urllib.parse import quote
 
 from api.client.errors import ClientError
 from api.client.files import here
 from api.client.lines import split
 from api.client.stream import lines
-from api.client.transport import Transport, new_key
-from scheduler.text import shown
+from api.client.transport import Transport, new_key, url_below
 
 if TYPE_CHECKING:
     from api.schemas import (
@@ -79,7 +77,7 @@ class JobHandle:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What it will probably not meet, as said when it was submitted."""
+        """What it will probably not meet, as said when it was submitted or changed."""
         return getattr(self.info, "warnings", ())
 
     @property
@@ -219,24 +217,27 @@ class JobHandle:
     def download(self, name: str, to: str | Path | None = None) -> Path:
         """Fetch one of its files to `to` (a file, or a folder; default: the working directory).
 
-        Returns where it lies; it appears there only when it is whole. Raises `NotFoundError`.
+        Returns where it lies; it appears there only when it is whole. Raises
+        `NotFoundError`, and `InvalidError` for a name that leaves the job's folder.
         """
+        path = self._path(f"artifacts/{url_below(name)}")
         target = Path(to) if to is not None else here()
         if target.is_dir():
             target = target / Path(name).name
         target.parent.mkdir(parents=True, exist_ok=True)
-        return self._transport.download(self._path(f"artifacts/{quote(shown(name))}"), target)
+        return self._transport.download(path, target)
 
     def update(self, **changes: Unpack[JobUpdate]) -> JobHandle:
         """Change it while it waits; returns itself. Raises `ConflictError` if it does not.
 
+        A deadline that cannot be met is in its `warnings`.
         `job.update(priority=90, preference="fast", deadline="+2h")`; None for the last two: none of
         its own.
         """
-        from api.schemas import JobOut
+        from api.schemas import SubmittedOut
 
         answer = self._transport.json("PATCH", self._path(), json=dict(changes))
-        self.info = JobOut.model_validate(answer)
+        self.info = SubmittedOut.model_validate(answer)
         return self
 
     def cancel(self, reason: str = "") -> JobHandle:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from api.client import files
-from api.client.transport import Transport, without_none
+from api.client.transport import Transport, url_part, without_none
 
 if TYPE_CHECKING:
     from api.schemas import (
@@ -93,7 +92,7 @@ class PolicyCalls:
         """
         from api.schemas import PolicySummary
 
-        path = f"/v1/policies/schedules/{quote(name, safe='')}"
+        path = f"/v1/policies/schedules/{url_part(name)}"
         return PolicySummary.model_validate(self._transport.json("PUT", path, json={"text": text}))
 
     def registered_policy(self, name: str) -> RegisteredPolicyOut:
@@ -171,7 +170,7 @@ class PolicyCalls:
 
 def policy_path(name: str) -> str:
     """The path of a registered policy."""
-    return f"/v1/policies/{quote(name.removeprefix('learned:'), safe='@')}"
+    return f"/v1/policies/{url_part(name.removeprefix('learned:'))}"
 
 
 def _content(file: Path) -> bytes:

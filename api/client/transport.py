@@ -11,6 +11,7 @@ from datetime import datetime
 from json import dumps
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import httpx
 import tenacity
@@ -18,6 +19,7 @@ import tenacity
 from api.client.connection import LOOPBACK, Connection
 from api.client.errors import (
     ApiError,
+    ClientError,
     InvalidError,
     UnavailableError,
     UnreachableError,
@@ -167,7 +169,7 @@ class Transport:
             with closing(response):
                 yield response
         except httpx.TransportError as error:
-            raise UnreachableError(self._unreachable(error)) from error
+            raise UnreachableError(self._unreachable(error)) from None
 
     def download(self, path: str, to: Path) -> Path:
         """Write the body to `to`, which appears only when it is whole."""
@@ -219,11 +221,14 @@ class Transport:
         try:
             return retrying(once)
         except httpx.TransportError as error:
-            raise UnreachableError(self._unreachable(error)) from error
+            raise UnreachableError(self._unreachable(error)) from None
+        except ClientError as error:
+            # Where it was raised, far inside, helps nobody who reads the traceback.
+            raise error.with_traceback(None) from None
 
     def _again(self, error: BaseException, repeatable: bool) -> bool:
-        if isinstance(error, UnreachableError) and isinstance(error.__cause__, Exception):
-            error = error.__cause__
+        if isinstance(error, UnreachableError) and error.__suppress_context__:
+            error = error.__context__ or error
         if isinstance(error, _NEVER_SENT):
             return self.met
         if isinstance(error, httpx.TransportError):
@@ -295,3 +300,29 @@ def without_none(body: Mapping[str, Any]) -> dict[str, Any]:
 def instant(value: datetime | None) -> str | None:
     """ISO 8601 with zone; a time without one is local."""
     return None if value is None else value.astimezone().isoformat()
+
+
+def url_part(name: str, field: str = "name") -> str:
+    """`name` as one part of a path. Raises `InvalidError` naming `field` if it cannot be one."""
+    if name in ("", ".", "..") or "/" in name:
+        raise _wrong_name(name, field, "text without '/', and neither '.' nor '..'")
+    return quote(shown(name), safe="@")
+
+
+def url_below(name: str, field: str = "name") -> str:
+    """`name` as parts of a path below a folder.
+
+    Raises `InvalidError` naming `field` for an absolute name and one that leaves the folder.
+    """
+    if any(each in ("", ".", "..") for each in name.split("/")):
+        raise _wrong_name(name, field, "a name as listed, below the job's folder")
+    return quote(shown(name))
+
+
+def _wrong_name(name: str, field: str, legal: str) -> InvalidError:
+    return InvalidError(
+        f"{name!r} cannot be used as a {field}; legal: {legal}",
+        status=422,
+        code="invalid",
+        fields={field: legal},
+    )

@@ -47,9 +47,8 @@ def find(folder: Path, name: str) -> tuple[Path, os.stat_result, str]:
     an absolute one, a link anywhere on the way.
     """
     path, found = folder, None
-    parts = name.split("/")
-    if "\0" not in name and not any(part in ("", ".", "..") for part in parts):
-        for part in parts:
+    if stays_below(name):
+        for part in name.split("/"):
             path = _entry(path, part)
             try:
                 found = path.lstat()
@@ -63,6 +62,11 @@ def find(folder: Path, name: str) -> tuple[Path, os.stat_result, str]:
             f"the job has no artifact {name!r}", {"name": "one of those listed at …/artifacts"}
         )
     return path, found, media_type(name)
+
+
+def stays_below(name: str) -> bool:
+    """Whether the name stays below its folder: it is not absolute, and does not climb out."""
+    return "\0" not in name and not any(part in ("", ".", "..") for part in name.split("/"))
 
 
 def _entry(folder: Path, name: str) -> Path:

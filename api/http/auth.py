@@ -21,7 +21,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from api.client import proof
-from scheduler.domain.errors import InputError, MissingError
+from scheduler.domain.errors import InputError, MissingError, StateError
 from scheduler.files import write_text
 from scheduler.locks import locked
 
@@ -116,13 +116,23 @@ def list_tokens(data_dir: Path) -> list[Token]:
 
 
 def revoke_token(data_dir: Path, token_id: str) -> Token:
-    """Forget a token; a running service refuses it at once. Raises `MissingError`."""
+    """Forget a token, by its id or by its user; a running service refuses it at once.
+
+    Raises `MissingError`, and `StateError` if the user has several.
+    """
     with _locked(data_dir):
         tokens = list_tokens(data_dir)
-        gone = next((token for token in tokens if token.id == token_id), None)
-        if gone is None:
+        found = [token for token in tokens if token.id == token_id]
+        found = found or [token for token in tokens if token.user == token_id]
+        if not found:
             known = ", ".join(token.id for token in tokens) or "none"
-            raise MissingError(f"there is no token {token_id!r}", {"id": f"one of: {known}"})
+            raise MissingError(
+                f"there is no token {token_id!r}, and no user with one", {"id": f"one of: {known}"}
+            )
+        if len(found) > 1:
+            ids = ", ".join(token.id for token in found)
+            raise StateError(f"{token_id} has {len(found)} tokens", {"id": f"one of: {ids}"})
+        (gone,) = found
         _save(data_dir, [token for token in tokens if token is not gone])
     return gone
 

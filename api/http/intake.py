@@ -13,7 +13,7 @@ from api.schemas.fields import MAX_ID, moment
 from api.schemas.groups.arrays import Member, members
 from api.schemas.jobs import AnyJob, JobUpdateIn
 from scheduler.clock import Clock
-from scheduler.domain.errors import InputError, MissingError, StateError
+from scheduler.domain.errors import InputError, MissingError, StateError, UnknownJobError
 from scheduler.domain.jobs import Job, JobKind, JobSpec, Retry
 from scheduler.domain.lifecycle import JobState
 from scheduler.domain.notifications import Notify
@@ -22,6 +22,7 @@ from scheduler.domain.resources import Request
 from scheduler.service.nodes.node_paths import NodePaths
 from scheduler.service.queries.job_names import JobNames
 from scheduler.validation import summary
+from scheduler.workloads.spec.fitting import different_classes, wrong_start
 from scheduler.workloads.spec.specs import (
     CnnInferWork,
     PathLook,
@@ -109,11 +110,15 @@ class _Draft:
     batch: bool
     jobs: Sequence[AnyJob] = field(init=False)
     wrong: dict[str, str] = field(default_factory=dict)
+    unknown: set[str] = field(default_factory=set)
+    """Those wrong fields that name jobs which do not exist."""
     names: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     edges: dict[int, set[int]] = field(default_factory=dict)
     """Position → positions it refers to."""
     earlier: dict[int | str, Job] = field(default_factory=dict)
     """Stored jobs that were referred to, by number and name: a batch asks for each once."""
+    voters: dict[str, list[tuple[int | str, Mapping[str, Any]]]] = field(default_factory=dict)
+    """Field of a job's models → those that may vote together, with the work of their trainings."""
     looks: Callable[[Request], PathLook] = field(init=False)
     """What the request sees of the machines that could run a job, by what that asks for."""
 
@@ -133,7 +138,8 @@ class _Draft:
         for position, job in enumerate(self.jobs):
             self._check(position, job, now)
         if self.wrong:
-            raise InputError(summary(self.wrong), self.wrong)
+            kind = UnknownJobError if self.unknown >= self.wrong.keys() else InputError
+            raise kind(summary(self.wrong), self.wrong)
         place = {position: at for at, position in enumerate(order, start=1)}
         specs: list[JobSpec] = []
         for position in order:
@@ -173,6 +179,7 @@ class _Draft:
         except StateError as error:
             self.wrong[name] = error.message
         except MissingError:
+            self.unknown.add(name)
             legal = f"; the batch has {', '.join(self.names)}" if self.names else ""
             self.wrong[name] = (
                 f"there is no job {item}"
@@ -204,6 +211,23 @@ class _Draft:
         elif name.endswith(WEIGHTS) and work["model"] != job.work.model_dump()["model"]:
             model = name.removesuffix(WEIGHTS) + "model"
             self.wrong[model] = f"job {item} trains {work['model']}; legal: the same model"
+        elif name.endswith(WEIGHTS) and (wrong := wrong_start(job.work.model_dump(), work)):
+            place, problem = wrong
+            self.wrong[name.removesuffix(WEIGHTS) + place] = f"job {item} {problem}"
+        elif not name.endswith(WEIGHTS):
+            self._require_same_classes(item, work, name)
+
+    def _require_same_classes(self, item: int | str, work: Mapping[str, Any], name: str) -> None:
+        """Note a model that cannot vote with an earlier one of the same job."""
+        voters = self.voters.setdefault(name.rpartition(".")[0], [])
+        for other, known in voters:
+            if different_classes(work, known):
+                self.wrong[name] = (
+                    f"job {item} learns the classes of {work['dataset']}, job {other} those of "
+                    f"{known['dataset']}; only models that know the same classes vote together"
+                )
+                return
+        voters.append((item, work))
 
     def _order(self) -> list[int]:
         """Positions, each after those it refers to, otherwise as sent."""

@@ -84,7 +84,9 @@ class JobOut(Answer):
     attempts: int = Field(description="Attempts made so far; the number of the newest.")
     failures: int = Field(description="Attempts that failed by themselves.")
     preemptions: int = Field(0, description="Attempts that were preempted.")
-    progress: float = Field(0.0, description="Share of its work that checkpoints hold: 0 … 1.")
+    progress: float = Field(
+        0.0, description="Share of its work that checkpoints hold: 0 … 1; 1 if it succeeded."
+    )
     lost_s: float = Field(0.0, description="Seconds of its attempts that preemption cost.")
     ran_s: float = Field(0.0, description="Seconds that its ended attempts ran.")
     retry_of: int | None = Field(description="The job that this one repeats.")
@@ -133,7 +135,7 @@ class JobOut(Answer):
 
 
 class SubmittedOut(JobOut):
-    """A job as it was just submitted."""
+    """A job as it was just submitted or changed."""
 
     warnings: tuple[str, ...] = Field(
         (), description="What it will probably not meet, such as its deadline; sentences."
@@ -259,6 +261,7 @@ def _own(job: Job, figures: JobFigures | None) -> dict[str, Any]:
     """The fields of a job's answer that differ from its attributes."""
     found: dict[str, Any] = {
         "final": job.state.final,
+        "progress": 1.0 if job.state is JobState.SUCCEEDED else job.progress,
         "eligible_at": instant(job.eligible_at or None),
     }
     if figures is None:

@@ -30,6 +30,7 @@ from scheduler.domain.jobs import PREFERENCES
 from scheduler.domain.resources import parse_width
 from scheduler.domain.units import CENTURY_S, seconds
 from scheduler.text import storable
+from scheduler.validation import pattern
 
 MAX_ID = 2**63 - 1
 """Greatest job number a store can hold."""
@@ -234,9 +235,15 @@ Line = Annotated[
 JobNumber = Annotated[StrictInt, Field(ge=1, le=MAX_ID)]
 Name = Line
 """A job's own name; need not be unique."""
-PROJECT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
+PROJECT_PATTERN = pattern(
+    r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$",
+    "1 to 63 letters without accents, digits, '.', '_' and '-', a letter or digit first",
+)
 Project = Annotated[str, Field(pattern=PROJECT_PATTERN)]
-VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,99}$"
+VARIABLE_PATTERN = pattern(
+    r"^[A-Za-z_][A-Za-z0-9_]{0,99}$",
+    "1 to 100 letters without accents, digits and '_', no digit first, such as HF_TOKEN",
+)
 Variable = Annotated[str, Field(pattern=VARIABLE_PATTERN)]
 """Name of an environment variable, and of a secret."""
 Secrets = Annotated[

@@ -150,6 +150,16 @@ class JobCommon(BaseModel):
 
     _at_once = model_validator(mode="before")(at_once)
 
+    @field_validator("name", mode="before")
+    @classmethod
+    def _is_no_number(cls, name: object) -> object:
+        text = str(name).replace("{index}", "0") if isinstance(name, int | str) else ""
+        if text.isdecimal():
+            raise PydanticCustomError(
+                "name", "should hold more than digits: commands take a number for a job's number"
+            )
+        return name
+
     @field_validator("parallel")
     @classmethod
     def _of_an_array(cls, parallel: int | None, info: ValidationInfo) -> int | None:

@@ -11,11 +11,20 @@ from api.schemas.answer import Answer
 from api.schemas.answers import JobOut
 from api.schemas.fields import Line, Preference
 from api.schemas.jobs import JobCommon
+from scheduler.validation import pattern
 
 Algorithm = Literal["ppo", "ars", "cmaes", "search"]
 TaskName = Literal["training", "tuning", "study", "promotion"]
 PolicyName = Annotated[Line, Field(min_length=1)]
-FileName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,59}$")]
+FileName = Annotated[
+    str,
+    Field(
+        pattern=pattern(
+            r"^[a-z0-9][a-z0-9._-]{0,59}$",
+            "1 to 60 small letters, digits, '.', '_' and '-', a letter or digit first",
+        )
+    ),
+]
 Scalar = bool | int | float | str | None
 Options = Annotated[
     dict[Line, Scalar | tuple[Scalar, ...]],

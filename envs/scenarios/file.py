@@ -48,9 +48,13 @@ from scheduler.domain.resources import DeviceKind
 from scheduler.hardware.figures import figures_for
 from scheduler.hardware.inventory import cluster
 from scheduler.text import unknown
-from scheduler.validation import wrong_fields
+from scheduler.validation import pattern, wrong_fields
 
 SUFFIX = ".toml"
+_NAME = pattern(
+    r"^[a-z0-9][a-z0-9._-]{0,62}$",
+    "1 to 63 small letters, digits, '.', '_' and '-', a letter or digit first",
+)
 Figure = Annotated[float, Field(ge=0)]
 
 
@@ -156,7 +160,7 @@ class _Preemption(_Table):
 
 
 class _File(_Table):
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
+    name: Annotated[str, Field(pattern=_NAME)]
     version: Annotated[int, Field(ge=1)]
     description: str = ""
     detect: bool = False

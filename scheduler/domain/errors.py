@@ -30,6 +30,12 @@ class InputError(FulcrumError):
     code = "invalid"
 
 
+class UnknownJobError(InputError):
+    """The input is well-formed, and all that is wrong is that it names jobs that do not exist."""
+
+    code = "unknown-job"
+
+
 class InfeasibleError(FulcrumError):
     """The job is well-formed, but no pool of this cluster could ever run it."""
 

@@ -10,6 +10,7 @@ from scheduler.domain.errors import InfeasibleError
 from scheduler.domain.jobs import Estimate, JobSpec
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import Request
+from scheduler.domain.units import counted
 from scheduler.estimates.estimator import SHORTEST_S, Estimator
 
 NARROW = 8
@@ -92,14 +93,14 @@ def _infeasible(request: Request, pools: Sequence[Pool]) -> InfeasibleError:
         have = ", ".join(f"{pool.count} {pool.kind} ({pool.model})" for pool in pools)
         legal = sorted({"any", *(pool.kind.value for pool in pools), *(p.model for p in pools)})
         return InfeasibleError(
-            f"asks for {_count(request.min_width, asked)}; this cluster has {have or 'no pool'}",
+            f"asks for {_devices(request.min_width, asked)}; this cluster has {have or 'no pool'}",
             {"request.devices": f"some of: {', '.join(legal)}"},
         )
     widest = max(accepted, key=lambda pool: pool.count)
     if widest.count < request.min_width:
         return InfeasibleError(
-            f"asks for {_count(request.min_width, asked)}; "
-            f"the largest such pool, {widest.name}, holds {widest.count}",
+            f"asks for {_devices(request.min_width, asked)}; "
+            f"the largest pool that it accepts, {widest.name}, holds {widest.count}",
             {"request.width": f"at least 1, at most {widest.count} as the smallest width"},
         )
     # A pool without a limit would have fitted, so all of these have one.
@@ -115,8 +116,10 @@ def _infeasible(request: Request, pools: Sequence[Pool]) -> InfeasibleError:
     )
 
 
-def _count(number: int, name: str) -> str:
-    return f"{number} {name} device{'s' if number > 1 else ''}"
+def _devices(number: int, name: str) -> str:
+    if name == "any":
+        return f"{counted(number, 'device')} of any kind"
+    return counted(number, f"{name} device")
 
 
 def _bytes(number: float) -> str:

@@ -66,6 +66,10 @@ def invalid(name: str, body: Any, *fields: str, **more: Any) -> Bad:
     return Bad(name, 422, "invalid", fields, body, **more)
 
 
+def unknown_job(name: str, body: Any, field: str, **more: Any) -> Bad:
+    return Bad(name, 422, "unknown-job", (field,), body, **more)
+
+
 BAD = (
     invalid("unknown kind, and a bad width beside it", command(kind="cnn-trian", width=0),
             "kind", "width"),
@@ -109,11 +113,11 @@ BAD = (
     invalid("project with a slash", command(project="a/b"), "project"),
     invalid("name of 300 characters", command(name="x" * 300), "name"),
     invalid("name with a control character", command(name="a\x1b[31m"), "name"),
-    invalid("unknown job in after", command(after=[1, 99]), "after.1"),
+    unknown_job("unknown job in after", command(after=[1, 99]), "after.1"),
     invalid("impossible job in after", command(after=[10**30]), "after.0"),
-    invalid("a name in after outside a batch", command(after=["train"]), "after.0"),
-    invalid("unknown job as a model", infer(models=[99]), "work.models.0"),
-    invalid("huge number as a model", infer(models=[10**30]), "work.models.0"),
+    unknown_job("a name in after outside a batch", command(after=["train"]), "after.0"),
+    unknown_job("unknown job as a model", infer(models=[99]), "work.models.0"),
+    unknown_job("huge number as a model", infer(models=[10**30]), "work.models.0"),
     invalid("a command job as a model", infer(models=[1]), "work.models.0"),
     invalid("inference without a model", infer(), "work.weights"),
     invalid("a job that is a list", [COMMAND], "body"),
@@ -148,13 +152,13 @@ BAD = (
     invalid("batch: cycle", batch(named("a", "b"), named("b", "c"), named("c", "a"), named("d")),
             "jobs.0.after", "jobs.1.after", "jobs.2.after", path=BATCH),
     invalid("batch: waits for itself", batch(named("a", "a")), "jobs.0.after", path=BATCH),
-    invalid("batch: unknown name", batch(named("a"), named("b", "z")), "jobs.1.after.0",
+    unknown_job("batch: unknown name", batch(named("a"), named("b", "z")), "jobs.1.after.0",
             path=BATCH),
     invalid("batch: a name that two have", batch(named("a"), named("a"), named("b", "a")),
             "jobs.2.after.0", path=BATCH),
     invalid("batch: a command's model", batch(named("a"), infer(models=["a"])),
             "jobs.1.work.models.0", path=BATCH),
-    invalid("batch: an unknown model", batch(named("a"), infer(models=["zz"])),
+    unknown_job("batch: an unknown model", batch(named("a"), infer(models=["zz"])),
             "jobs.1.work.models.0", path=BATCH),
     invalid("batch: unknown name, missing folder and past deadline at once",
             batch(named("a", "z"), train(dataset=f"folder:{NOWHERE}"),

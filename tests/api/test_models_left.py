@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,3 +68,52 @@ def test_a_retry_goes_on_unless_it_is_to_begin_again(world: World) -> None:
     refused = world.client.post(path)
     assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
     assert "--from-scratch" in refused.text
+
+
+def ended_training(world: World, classes: list[str], **work: Any) -> int:
+    """A training that has succeeded and left a model with these classes."""
+    number = world.running(kind="cnn-train", work={"epochs": 1, **work})
+    world.artifact(number, "model.pt")
+    world.artifact(number, "model.json", json.dumps({"classes": classes}).encode())
+    world.finish(number)
+    return number
+
+
+def test_models_with_different_classes_do_not_vote(world: World, tmp_path: Path) -> None:
+    for name in "ab":
+        for image in range(2):
+            file = tmp_path / "pictures" / name / f"{image}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(b"")
+    data = f"folder:{tmp_path / 'pictures'}"
+    classes = [["a", "b"], ["a", "b"], ["b", "a"]]
+    first, same, other = (ended_training(world, each, dataset=data) for each in classes)
+    answer = world.client.post("/v1/jobs", json=vote(first, same, other))
+    assert answer.status_code == 422
+    assert [each["field"] for each in answer.json()["errors"]] == ["work.models.2"]
+    assert f"job {other} knows the classes b, a, job {first} the classes a, b" in answer.text
+    assert world.submit(**vote(first, same))
+
+
+def test_trainings_on_different_datasets_are_known_before_they_run(world: World) -> None:
+    train = {"kind": "cnn-train", "work": {"epochs": 1}}
+    jobs = [
+        {**train, "name": "digits"},
+        {**train, "name": "colour", "work": {"epochs": 1, "dataset": "cifar10"}},
+        vote("digits", "colour"),
+    ]
+    answer = world.client.post("/v1/jobs:batch", json={"jobs": jobs})
+    assert [each["field"] for each in answer.json()["errors"]] == ["jobs.2.work.models.1"]
+
+
+def test_weights_of_another_image_size_are_refused_with_the_size(world: World) -> None:
+    number = ended_training(world, list("0123456789"))
+    work = {"epochs": 1, "dataset": "mnist", "weights": {"job": number}}
+    answer = world.client.post("/v1/jobs", json={"kind": "cnn-train", "work": work})
+    assert [each["field"] for each in answer.json()["errors"]] == ["work.image_size"]
+    assert "legal: image_size 8" in answer.text
+    assert world.submit(kind="cnn-train", work={**work, "image_size": 8})
+
+
+def vote(*models: int | str) -> dict[str, Any]:
+    return {"kind": "cnn-infer", "work": {"models": list(models)}}

@@ -268,7 +268,7 @@ def test_artifacts_are_listed_and_fetched(fulcrum, world, tmp_path):
     assert fulcrum("artifacts", str(number), "--all", "--to", str(to)).exit_code == 0
     assert (to / "model.pt").read_bytes() == b"123"
     assert (to / "sub" / "a b.csv").read_bytes() == b"45"
-    assert fulcrum("artifacts", str(number), "../token", "--to", str(to)).exit_code == 3
+    assert fulcrum("artifacts", str(number), "../token", "--to", str(to)).exit_code == 4
 
 
 def test_cancel_and_retry(fulcrum, world):

@@ -75,7 +75,7 @@ def test_a_run_without_a_test_is_judged_by_its_validation(fulcrum, trained):
     failed = trained(0.001, [0.5, 0.95], None)
     whole = trained(0.01, [0.6, 0.8], 0.99)
     table = fulcrum("compare-runs", failed, whole).stdout
-    assert f"job {failed} is best so far: 95.0 % after epoch 2" in table
+    assert f"job {failed} is best: 95.0 % after epoch 2" in table
 
 
 def test_curves_fit_the_terminal_and_rise_with_the_figure(fulcrum, trained):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import traceback
+
 import httpx
 import pytest
 
@@ -105,3 +107,17 @@ def test_an_unavailable_service_is_told_in_the_end():
     service = Service([problem(503, "unavailable", "starting")] * 50)
     with pytest.raises(UnavailableError, match="starting"):
         service.client().cluster()
+
+
+@pytest.mark.parametrize(
+    "call", [lambda client: client.cluster(), lambda client: list(client.job(1).logs())]
+)
+def test_an_error_is_told_without_those_that_caused_it(call):
+    for answer, kind in ((httpx.ConnectError("refused"), UnreachableError),
+                         (problem(404, "not-found"), NotFoundError)):  # fmt: skip
+        with pytest.raises(kind) as caught:
+            call(Service([answer] * 20).client())
+        text = "".join(traceback.format_exception(caught.value))
+        assert text.count("Traceback") == 1
+        assert "tenacity" not in text
+        assert "httpx" not in text

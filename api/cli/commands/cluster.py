@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from contextlib import suppress
+from datetime import datetime, timedelta
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -17,12 +18,25 @@ from scheduler.domain.records import CostGroup
 
 if TYPE_CHECKING:
     from api.schemas import PolicySummary
+from scheduler.domain.units import seconds
 from scheduler.policies.lookup import SIMULATED
+
+
+def _past(text: str) -> datetime:
+    """A time as typed: so long ago (`1h`), or ISO 8601, local without a zone."""
+    with suppress(ValueError):
+        return datetime.now().astimezone() - timedelta(seconds=seconds(text.removeprefix("-")))
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except ValueError:
+        legal = "so long ago (1h, 7d), or local time (2026-01-31, 2026-01-31T18:00)"
+        raise typer.BadParameter(f"{text!r} is no time; legal: {legal}") from None
+
 
 Day = Annotated[
     datetime | None,
     typer.Option(
-        formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Local time at which attempts ended."
+        parser=_past, metavar="TIME", help="When attempts ended: 1h or 7d ago, or 2026-01-31."
     ),
 ]
 

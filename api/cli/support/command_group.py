@@ -14,6 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from api.cli.command_table import CommandEntry, GroupEntry
+from api.cli.support.exit_codes import ExitCode
 
 COMMANDS = Path(__file__).resolve().parents[1] / "commands"
 
@@ -52,7 +53,8 @@ class LazyCommand(TyperCommand):
         except typer.BadParameter as error:
             # Typer repeats pydantic's words: "Input should be a valid integer, unable to …".
             wrong = error.message.partition(", unable to parse")[0]
-            error.message = wrong.replace("Input should be", "it must be")
+            wrong = wrong.replace("Input should be", "it must be").replace("Value error, ", "")
+            error.message = wrong
             raise
 
     def _guarded(self, callback: Callable[..., Any] | None) -> Callable[..., Any]:
@@ -91,6 +93,8 @@ class CommandGroup(TyperGroup):
         """Run the command."""
         try:
             return super().invoke(ctx)
+        except typer.Abort:  # Ctrl-C or Ctrl-D where something is asked for
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
         except Exception as error:
             from api.cli.support.failures import told
 

@@ -59,7 +59,7 @@ def told(error: Exception) -> ExitCode | None:
             code, hint = ExitCode.ERROR, ADVICE
             error = ImportError(f"{error}: {'; '.join(foreign())}")
         case OSError() if not isinstance(error, BrokenPipeError):
-            code = ExitCode.ERROR
+            code = ExitCode.LOCAL
         case _:
             return None
     print_error(_sentence(error), fields, hint)
@@ -103,17 +103,15 @@ def _local_code(error: FulcrumError) -> ExitCode:
 def _code(error: ApiError) -> ExitCode:
     from api.client import errors
 
-    match error:
-        case errors.NotFoundError():
-            return ExitCode.NOT_FOUND
-        case errors.ConflictError():
-            return ExitCode.CONFLICT
-        case errors.UnavailableError():
-            return ExitCode.UNREACHABLE
-        case errors.InvalidError() | errors.UnauthorizedError():
-            return ExitCode.REFUSED
-        case _:
-            return ExitCode.ERROR
+    by_kind: Mapping[type[ApiError], ExitCode] = {
+        errors.NotFoundError: ExitCode.NOT_FOUND,
+        errors.ConflictError: ExitCode.CONFLICT,
+        errors.UnavailableError: ExitCode.UNREACHABLE,
+        errors.InvalidError: ExitCode.REFUSED,
+        errors.UnauthorizedError: ExitCode.REFUSED,
+    }
+    by_code = {"unknown-job": ExitCode.NOT_FOUND, "over-quota": ExitCode.REFUSED}
+    return by_code.get(error.code) or by_kind.get(type(error), ExitCode.ERROR)
 
 
 def _hint(error: ApiError) -> str:

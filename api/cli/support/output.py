@@ -78,6 +78,16 @@ def print_error(message: str, fields: Mapping[str, str] | None = None, hint: str
         console.print(f"  [dim]{escape(hint)}[/]", soft_wrap=True)
 
 
+def print_continues(what: str, numbers: Sequence[str], cancel: str) -> None:
+    """Print that these jobs or sweeps go on after Ctrl-C, and how to stop them."""
+    several = len(numbers) > 1
+    words = (
+        f"{what}s {', '.join(numbers)} continue" if several else f"{what} {numbers[0]} continues"
+    )
+    stop = f"to stop {'them' if several else 'it'}: {cancel} {' '.join(numbers)}"
+    err().print(escape(f"{words}; {stop}"), style="dim", soft_wrap=True)
+
+
 def _console(*, stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() or os.environ.get("COLUMNS") else WIDE

@@ -17,6 +17,7 @@ from api.cli.views.job_table import state
 if TYPE_CHECKING:
     from api.client.runs.comparison import RunComparison, TrainingRun
 
+ENDED = ("SUCCEEDED", "FAILED", "CANCELLED")
 LEVELS = "▁▂▃▄▅▆▇█"
 DEFAULT = (("validation_accuracy", "accuracy", "train_accuracy"), ("validation_loss", "loss"))
 """Curves that are shown by default: of each group the first that a run has measured."""
@@ -59,7 +60,7 @@ def runs_table(comparison: RunComparison) -> Table:
             ">JOB": str(run.job),
             "~NAME": Text(run.name or "–"),
             "!STATE": state(run.state),
-            ">BEST EPOCH": f"{run.best_epoch or '–'}/{run.epochs}",
+            ">BEST EPOCH": f"{run.best_epoch or '–'}/{run.epochs}" if run.epochs else "–",
             ">VAL ACC": text_format.share(run.best.get("validation_accuracy")),
             ">VAL F1": text_format.share(run.best.get("validation_f1")),
             ">TEST ACC": text_format.share(run.test.get("accuracy")),
@@ -81,7 +82,9 @@ def verdict(comparison: RunComparison) -> str:
     if tested:
         return f"job {best.job} is best: {text_format.share(best.accuracy)} on its test"
     share = text_format.share(best.best_accuracy)
-    return f"job {best.job} is best so far: {share} after epoch {best.best_epoch}"
+    ended = all(run.state in ENDED for run in comparison.runs)
+    so_far = "" if ended else " so far"
+    return f"job {best.job} is best{so_far}: {share} after epoch {best.best_epoch}"
 
 
 def sparklines(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
-from api.client.transport import Transport
+from api.client.transport import Transport, url_part
 
 if TYPE_CHECKING:
     from api.schemas import ProjectOut
@@ -55,4 +54,4 @@ class ProjectCalls:
 
 
 def _path(name: str) -> str:
-    return f"/v1/projects/{quote(name, safe='')}"
+    return f"/v1/projects/{url_part(name)}"

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
-from api.client.transport import Transport
+from api.client.transport import Transport, url_part
 
 if TYPE_CHECKING:
     from api.schemas import SecretOut
@@ -38,4 +37,4 @@ class SecretCalls:
 
 
 def _path(project: str, name: str) -> str:
-    return f"/v1/secrets/{quote(project, safe='')}/{quote(name, safe='')}"
+    return f"/v1/secrets/{url_part(project, 'project')}/{url_part(name)}"

@@ -31,14 +31,15 @@ class SweepCalls:
         """Submit a sweep: a job file with `sweep:`, a mapping, or its fields.
 
         `client.submit_sweep(kind="cnn-train", work={"epochs": 5}, sweep={"parameters":
-        {"work.learning_rate": {"log": [1e-4, 0.1]}}, "trials": 20})`. `key` as for `submit`. Raises
-        `InvalidError` naming each wrong field.
+        {"work.learning_rate": {"log": [1e-4, 0.1]}}, "trials": 20})`. `key` as for `submit`.
+        A deadline that cannot be met is in the sweep's `warnings`. Raises `InvalidError` naming
+        each wrong field.
         """
-        from api.schemas.groups.sweep_answers import SweepOut
+        from api.schemas.groups.sweep_answers import SubmittedSweepOut
 
         body = self._body(job, fields)
         answer = self._transport.json("POST", "/v1/sweeps", json=body, key=key or new_key())
-        return SweepHandle(self._transport, SweepOut.model_validate(answer))
+        return SweepHandle(self._transport, SubmittedSweepOut.model_validate(answer))
 
     def sweep(self, number: int) -> SweepHandle:
         """A sweep by its number. Raises `NotFoundError`."""

@@ -55,6 +55,11 @@ class SweepHandle:
         return self.state == "SUCCEEDED"
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What its jobs will probably not meet, as said when it was submitted."""
+        return getattr(self.info, "warnings", ())
+
+    @property
     def trials(self) -> tuple[TrialOut, ...]:
         """Its trials, the best first, read now."""
         return self.detail().listing

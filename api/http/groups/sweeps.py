@@ -13,7 +13,7 @@ from api.http.openapi import bodies, responses
 from api.http.routers.jobs import created_headers, digest_of
 from api.http.routers.queries import Cursor, Part, cursor_of, place_of, some_of
 from api.schemas.fields import MAX_ID
-from api.schemas.groups.sweep_answers import SweepDetail, SweepOut, SweepPage
+from api.schemas.groups.sweep_answers import SubmittedSweepOut, SweepDetail, SweepOut, SweepPage
 from api.schemas.groups.sweep_requests import SweepJobIn
 from api.schemas.jobs import CancelIn
 from scheduler.domain.groups.sweeps import SweepState
@@ -27,8 +27,8 @@ SweepId = Annotated[int, Path(ge=1, le=MAX_ID, description="Number of the sweep.
 @router.post(
     "",
     status_code=201,
-    response_model=SweepOut,
-    responses=responses.of("sweep", 400, 401, 403, 409, 413, 415, 422, 503, created=True),
+    response_model=SubmittedSweepOut,
+    responses=responses.of("submitted-sweep", 400, 401, 403, 409, 413, 415, 422, 503, created=True),
 )
 def submit_sweep(
     request: Request,
@@ -44,11 +44,13 @@ def submit_sweep(
     job = context.intake.one(sweep, who.user)
     spec = sweep_spec(sweep, job, context.service.paths.look(job.request))
     context.service.admission.check(spec.job)
+    (warnings,) = context.service.queries.warnings([spec.job])
     digest = "" if idempotency_key is None else digest_of(sweep)
     made, replayed = context.service.sweeps.submit(
         spec, actor=who.user, key=idempotency_key, digest=digest
     )
-    return answer(SweepOut.of(made), 201, created_headers(f"/v1/sweeps/{made.id}", replayed))
+    found = SubmittedSweepOut.submitted(made, warnings)
+    return answer(found, 201, created_headers(f"/v1/sweeps/{made.id}", replayed))
 
 
 @router.get("", response_model=SweepPage, responses=responses.of("sweeps", 401, 422, 503))

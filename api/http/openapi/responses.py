@@ -42,8 +42,8 @@ _ERRORS = {
     413: ("too-large", "the body is larger than 4194304 bytes", {"body": "at most 4194304 bytes"}),
     415: ("unsupported-media-type", "the body must be sent as application/json",
           {"Content-Type": "application/json, not text/plain"}),
-    422: ("invalid", "work.epochs: Input should be greater than or equal to 1",
-          {"work.epochs": "Input should be greater than or equal to 1"}),
+    422: ("invalid", "work.epochs: should be at least 1",
+          {"work.epochs": "should be at least 1"}),
     500: ("internal", "unexpected error; the service's log has it as 5f1f2c3e8a1b4b53", {}),
     503: ("unavailable", "the service is stopping; submit again later", {}),
 }  # fmt: skip

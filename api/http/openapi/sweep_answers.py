@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-from api.schemas.groups.sweep_answers import SweepDetail, SweepOut, SweepPage
+from api.schemas.groups.sweep_answers import SubmittedSweepOut, SweepDetail, SweepOut, SweepPage
 from scheduler.domain.groups.sweeps import (
     Dimension,
     Direction,
@@ -71,6 +71,7 @@ _PRUNED = SweepTrial(
 
 SWEEP_ANSWERS: dict[str, BaseModel] = {
     "sweep": SweepOut.of(_SWEEP),
+    "submitted-sweep": SubmittedSweepOut.submitted(_SWEEP, ()),
     "sweeps": SweepPage(sweeps=(SweepOut.of(_SWEEP),), next_cursor=None),
     "sweep-detail": SweepDetail.with_trials(
         SweepView(

@@ -15,6 +15,7 @@ from api.http.openapi import responses
 from api.schemas import HealthOut, LeaderOut, ProblemOut, ProofOut
 from scheduler.domain.errors import OutageError
 from scheduler.problems import HealthProblem
+from scheduler.validation import pattern
 
 router = APIRouter(route_class=Route, tags=["health"])
 
@@ -75,7 +76,12 @@ def not_ready(problems: Sequence[HealthProblem]) -> OutageError:
 async def prove_identity(
     request: Request,
     nonce: Annotated[
-        str, Query(pattern="^[0-9a-f]{32,128}$", description="Random bytes.", examples=["5f" * 32])
+        str,
+        Query(
+            pattern=pattern("^[0-9a-f]{32,128}$", "32 to 128 hexadecimal digits"),
+            description="Random bytes.",
+            examples=["5f" * 32],
+        ),
     ],
 ) -> Response:
     """Prove that this service knows the token of its data folder; needs no token.

@@ -268,20 +268,24 @@ def explain_job(request: Request, job_id: JobId) -> Response:
 
 @router.patch(
     "/jobs/{job_id:int}",
-    response_model=JobOut,
-    responses=responses.of("job", 400, 401, 403, 404, 409, 413, 415, 422, 503),
+    response_model=SubmittedOut,
+    responses=responses.of("submitted", 400, 401, 403, 404, 409, 413, 415, 422, 503),
 )
 def update_job(
     request: Request,
     job_id: JobId,
     update: Annotated[JobUpdateIn, Body(openapi_examples=bodies.UPDATES)],
 ) -> Response:
-    """Make a waiting job more or less important, urgent or fast, from the next round on."""
+    """Make a waiting job more or less important, urgent or fast, from the next round on.
+
+    A deadline that cannot be met is no error: `warnings` has the earliest expected end.
+    """
     who = submitter(request)
     context = context_of(request)
     require_owner(who, f"job {job_id}", context.service.store.job(job_id).spec.user)
     changes = context.intake.changes(update)
-    return answer(JobOut.of(context.service.jobs.update(job_id, changes, actor=who.user)))
+    job = context.service.jobs.update(job_id, changes, actor=who.user)
+    return answer(SubmittedOut.submitted(job, context.service.queries.late(job)))
 
 
 @router.post(

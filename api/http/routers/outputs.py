@@ -144,8 +144,9 @@ def fetch_artifact(
     job = context.service.store.job(job_id)
     folder = context.service.folders.artifacts(job_id)
     kind = Kind.MODELS if name in MODELS else Kind.ARTIFACTS
-    context.service.outputs.bring(job_id, name)
-    context.service.retention.require(job, kind, folder / name)
+    if artifacts.stays_below(name):
+        context.service.outputs.bring(job_id, name)
+        context.service.retention.require(job, kind, folder / name)
     path, figures, media_type = artifacts.find(folder, name)
     headers = {"X-Content-Type-Options": "nosniff"}
     return FileResponse(

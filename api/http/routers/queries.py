@@ -13,6 +13,7 @@ from fastapi import Query
 
 from api.schemas.fields import MAX_ID
 from scheduler.domain.errors import InputError
+from scheduler.validation import pattern
 from scheduler.workloads.spec.texts import Text
 
 E = TypeVar("E", bound=StrEnum)
@@ -25,7 +26,7 @@ Cursor = Annotated[
     str | None,
     Query(
         max_length=100,
-        pattern="^[A-Za-z0-9_-]+$",
+        pattern=pattern("^[A-Za-z0-9_-]+$", "the `next_cursor` of an earlier page"),
         description="`next_cursor` of the page before.",
     ),
 ]

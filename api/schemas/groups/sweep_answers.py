@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import AwareDatetime, Field
@@ -44,6 +44,20 @@ class SweepOut(Answer):
     def of(cls, sweep: Sweep) -> Self:
         """From the domain's value."""
         return cls.from_values(sweep, sweep.spec, sweep.spec.job, **_own(sweep))
+
+
+class SubmittedSweepOut(SweepOut):
+    """A sweep as it was just submitted."""
+
+    warnings: tuple[str, ...] = Field(
+        (), description="What its jobs will probably not meet, such as their deadline; sentences."
+    )
+
+    @classmethod
+    def submitted(cls, sweep: Sweep, warnings: Sequence[str]) -> Self:
+        """From the domain's value."""
+        values = (sweep, sweep.spec, sweep.spec.job)
+        return cls.from_values(*values, **_own(sweep), warnings=tuple(warnings))
 
 
 class TrialOut(Answer):

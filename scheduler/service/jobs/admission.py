@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,10 +10,11 @@ from dataclasses import dataclass
 from scheduler.domain.errors import InfeasibleError, InputError, MissingError
 from scheduler.domain.jobs import Job, JobSpec
 from scheduler.domain.lifecycle import JobState
-from scheduler.domain.references import reference_fields
+from scheduler.domain.references import WEIGHTS, reference_fields
 from scheduler.domain.units import money
 from scheduler.estimates.estimator import Estimator
 from scheduler.estimates.options import PoolEstimate, feasible, options
+from scheduler.files import regular
 from scheduler.service.live.placement_options import cheapest
 from scheduler.service.maintenance.retention import Kind, Retention
 from scheduler.service.nodes.cluster_nodes import ClusterNodes
@@ -23,6 +25,8 @@ from scheduler.workloads.spec.paths import needs
 
 MODEL = "model.pt"
 """The file in a training's artifacts that others read."""
+CARD = "model.json"
+"""The file beside it that names its classes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +93,14 @@ class Admission:
         fields.
         """
         self.channels.check(spec.notify, f"{prefix}notify.to")
+        classes: dict[int, Sequence[str]] = {}
         for field, number in reference_fields(spec.work):
             known = isinstance(number, int) and number in self.retention.live_jobs.jobs
             if isinstance(number, int) and number > 0 and not known:
                 self._require_model(number, f"{prefix}work.{field}")
+                if field != WEIGHTS and (found := self._classes(number)):
+                    classes[number] = found
+                    _require_same(classes, number, f"{prefix}work.{field}")
         try:
             self.placements.require(spec)
         except InfeasibleError as error:
@@ -106,6 +114,16 @@ class Admission:
                 f"its cheapest placement costs {money(least, up=True)} by estimate",
                 {f"{prefix}budget": f"at least {money(least, up=True)}"},
             )
+
+    def _classes(self, number: int) -> Sequence[str]:
+        """What the model of a job that has ended knows; empty: its model.json does not tell."""
+        path = self.retention.folders.artifacts(number) / CARD
+        try:
+            with regular(path) as file:
+                found = json.load(file)["classes"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return ()
+        return tuple(map(str, found)) if isinstance(found, list) else ()
 
     def _require_model(self, number: int, field: str) -> None:
         """Raise `InputError` naming `field` if the job has ended and its model is not there."""
@@ -133,6 +151,23 @@ def _without_paths(spec: JobSpec, lacking: Mapping[str, str]) -> InfeasibleError
         f"no pool has what it names on all its nodes; {said}",
         dict.fromkeys(needs(spec.work), legal),
     )
+
+
+def _require_same(classes: Mapping[int, Sequence[str]], number: int, field: str) -> None:
+    """Raise `InputError` naming `field` if `number` knows other classes than the first model."""
+    first = next(iter(classes))
+    if classes[number] == classes[first]:
+        return
+    problem = (
+        f"job {number} knows {_few(classes[number])}, job {first} {_few(classes[first])}; "
+        "only models that know the same classes in the same order vote together"
+    )
+    raise InputError(problem, {field: problem})
+
+
+def _few(classes: Sequence[str]) -> str:
+    more = f" and {len(classes) - 3} more" if len(classes) > 3 else ""
+    return f"the classes {', '.join(classes[:3])}{more}"
 
 
 def _without_model(job: Job) -> str:

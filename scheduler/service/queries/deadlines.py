@@ -8,7 +8,7 @@ from datetime import datetime
 
 from scheduler.decisions.rounds.forecast import forecast
 from scheduler.domain.errors import InfeasibleError
-from scheduler.domain.jobs import PREFERENCES, JobSpec
+from scheduler.domain.jobs import PREFERENCES, Job, JobSpec
 from scheduler.domain.units import duration
 from scheduler.service.live.backlog import Estimates
 from scheduler.service.live.live_jobs import LiveJobs
@@ -45,6 +45,16 @@ class DeadlineCheck:
         except InfeasibleError:  # the submission will be refused with the reason
             return none
         return [_sentence(spec.deadline, end) for spec, end in zip(specs, ends, strict=True)]
+
+    def warning(self, job: Job, now: float) -> str:
+        """A sentence if the deadline of a job that waits cannot be met, else an empty text."""
+        deadline, number = job.spec.deadline, job.id
+        if deadline is None:
+            return ""
+        ends = self._ends()
+        waits = [ends.get(one) or self._least_end(one, now) for one in job.spec.after]
+        least = max(waits, default=now) + self._fastest_s(job.spec) * (1 - job.progress)
+        return _sentence(deadline, max(least, ends.get(number, now)))
 
     def _earliest(self, specs: Sequence[JobSpec], now: float) -> list[float]:
         """When each may end at the earliest, Unix seconds."""

@@ -61,6 +61,11 @@ class JobQueries:
             found.append((*filter(None, [late]), *self.soft_limits(new, now)))
         return found
 
+    def late(self, job: Job) -> tuple[str, ...]:
+        """A sentence if a waiting job that was changed cannot meet its deadline."""
+        self.refresh()
+        return tuple(filter(None, [self.deadlines.warning(job, self.clock.now())]))
+
     def forecast(self) -> QueueForecast:
         """Expected starts of waiting jobs and ends of running ones."""
         self.refresh()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from torch import Tensor, nn
 from torchvision import models
 
-SIMPLE_CNN = "simple-cnn"
+from scheduler.workloads.spec import tables
+
+SIMPLE_CNN = tables.SIMPLE_CNN
 
 
 def names() -> list[str]:
@@ -64,9 +65,7 @@ class SimpleCnn(nn.Module):
         super().__init__()
         if image_size < 4:
             raise ValueError("simple-cnn takes images of at least 4 × 4")
-        half = image_size // 2
-        pool = max(2, math.ceil(half / 16))
-        edge = half // pool
+        pool, edge = tables.simple_cnn_pooling(image_size)
         self.features = nn.Sequential(
             nn.Conv2d(channels, 32, 3, padding=1),
             nn.ReLU(),

@@ -79,6 +79,16 @@ def default_image_size(model: str, dataset: str) -> int:
     return row.image_size
 
 
+def simple_cnn_pooling(image_size: int) -> tuple[int, int]:
+    """Width of simple-cnn's second pooling, and edge (px) of the map behind it.
+
+    Above 64 px the pooling widens, so that the map is never wider than 16 px.
+    """
+    half = image_size // 2
+    width = max(2, -(-half // 16))
+    return width, half // width
+
+
 def remaining(images: int, fraction: float) -> int:
     """Images left for training when that share is split off (at least one is)."""
     return images - max(1, round(images * fraction)) if fraction else images

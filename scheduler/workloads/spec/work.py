@@ -46,7 +46,8 @@ def _known_dataset(name: str) -> str:
         if not name.removeprefix("folder:").strip():
             raise ValueError(f"{name!r} names no folder; legal: {', '.join(legal)}")
     elif name not in tables.DATASETS:
-        raise ValueError(unknown(f"dataset {name!r}", name, legal))
+        words = unknown(f"dataset {name!r}", name, legal)
+        raise ValueError(f"{words}; a folder is written `folder:{name}`")
     return name
 
 

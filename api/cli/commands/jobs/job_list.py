@@ -54,13 +54,10 @@ class JobList:
         return [job.info for job in found]
 
     def left_out(self, client: Client, found: Sequence[JobOut]) -> int:
-        """How many jobs a page leaves out, which shows `found`."""
-        most = self.most
-        if most is None or self.limit or len(found) < most:
+        """How many jobs, live and ended ones, a page leaves out, which shows `found`."""
+        if self.most is None or self.limit:
             return 0
-        states = self.states or LIVE
-        shown = sum(job.state.value in states for job in found)
-        return client.count(state=states, **self.filters) - shown
+        return client.count(state=self.states, **self.filters) - len(found)
 
     def _jobs(self, client: Client, states: Sequence[str], most: int | None) -> list[JobHandle]:
         return list(client.jobs(state=states, limit=most, **self.filters))

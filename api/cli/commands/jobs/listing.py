@@ -15,9 +15,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.cli.commands.jobs.job_list import JobList
+from api.cli.commands.jobs.submit_options import Follow, SubmitOptions, Wait, print_warnings
 from api.cli.support import text_format
+from api.cli.support.exit_codes import ExitCode
 from api.cli.support.failures import told
-from api.cli.support.global_options import JobId, JobIds, Json, client, dial
+from api.cli.support.global_options import JobId, JobIds, Json, Timeout, client, dial
 from api.cli.support.output import facts, out, print_json, table
 from api.cli.views.job_table import jobs_table, ran, state, waited
 from api.cli.views.result import flat, tables, text
@@ -151,7 +153,16 @@ def update(
             "nothing to change", param_hint="--priority, --preference or --deadline"
         )
     with client(ctx) as service:
-        each(jobs, lambda one: service.job(one).update(**changes), as_json)
+        before: dict[int, JobOut] = {}
+
+        def change(name: str) -> JobHandle:
+            handle = service.job(name)
+            before[handle.id] = handle.info
+            handle.update(**changes)
+            print_warnings([handle])
+            return handle
+
+        each(jobs, change, as_json, lambda job: _updated(before[job.id], job))
 
 
 def preempt(
@@ -178,6 +189,9 @@ def retry(
     from_scratch: Annotated[
         bool, typer.Option("--from-scratch", help="Begin again instead of going on.")
     ] = False,
+    wait: Wait = False,
+    follow: Follow = False,
+    timeout: Timeout = None,
     as_json: Json = False,
 ) -> None:
     """Submit ended jobs again; each new job goes on from the last checkpoint of the old one.
@@ -186,14 +200,13 @@ def retry(
 
     Example: fulcrum retry 17
     """
+    how = SubmitOptions(wait, follow, timeout, as_json=as_json)
     with client(ctx) as service:
-        each(
-            jobs,
-            lambda one: service.job(one).retry(from_scratch=from_scratch),
-            as_json,
-            # The number alone, for scripts.
-            line=None if out().is_terminal else lambda job: str(job.id),
-        )
+        again, code = attempted(jobs, lambda one: service.job(one).retry(from_scratch=from_scratch))
+        if again:
+            how.report(again, _repeated)
+    if code is not None:
+        raise typer.Exit(code)
 
 
 def watched(view: Callable[[], RenderableType]) -> None:
@@ -208,34 +221,42 @@ def watched(view: Callable[[], RenderableType]) -> None:
             live.update(view(), refresh=True)
 
 
+def attempted(
+    jobs: Sequence[str], change: Callable[[str], JobHandle]
+) -> tuple[list[JobHandle], ExitCode | None]:
+    """Change each job; what a refusal says is printed, and keeps no other job from being changed.
+
+    Returns the changed jobs and the code of the first refusal. Raises the only job's refusal.
+    """
+    from api.client.errors import ApiError
+
+    done: list[JobHandle] = []
+    code: ExitCode | None = None
+    for name in jobs:
+        try:
+            done.append(change(name))
+        except ApiError as error:
+            if len(jobs) == 1:
+                raise
+            refusal = told(error)
+            code = code or refusal
+    return done, code
+
+
 def each(
     jobs: Sequence[str],
     change: Callable[[str], JobHandle],
     as_json: bool,
     line: Callable[[JobHandle], str] | None = None,
 ) -> None:
-    """Change each job and print what it is then; exit with the code of the first refusal.
-
-    A refusal does not keep the other jobs from being changed.
-    """
-    from api.client.errors import ApiError
-
-    code, dumped = None, []
-    for name in jobs:
-        try:
-            job = change(name)
-        except ApiError as error:
-            if len(jobs) == 1:
-                raise
-            refusal = told(error)
-            code = code or refusal
-            continue
-        if as_json:
-            dumped.append(job.info.model_dump(mode="json"))
-        else:
-            out().print((line or _changed)(job))
+    """Change each job and print what it is then; exit with the code of the first refusal."""
+    done, code = attempted(jobs, change)
     if as_json:
+        dumped = [job.info.model_dump(mode="json") for job in done]
         print_json(dumped if len(jobs) > 1 else dumped[0])
+    else:
+        for job in done:
+            out().print((line or _changed)(job))
     if code is not None:
         raise typer.Exit(code)
 
@@ -243,6 +264,37 @@ def each(
 def _changed(job: JobHandle) -> str:
     again = _again(job.info)
     return f"job [bold]{job.id}[/] {state(job.state.value)}{again}: {escape(job.reason)}"
+
+
+def _updated(before: JobOut, job: JobHandle) -> str:
+    return f"job [bold]{job.id}[/] {state(job.state.value)}: {_difference(before, job.info)}"
+
+
+def _difference(old: JobOut, new: JobOut) -> str:
+    """What an update has changed, such as `priority 50 → 90`."""
+    pairs = {
+        "priority": (str(old.priority), str(new.priority)),
+        "preference": (_preference(old), _preference(new)),
+        "deadline": (_deadline(old), _deadline(new)),
+    }
+    told = [f"{name} {was} → {now}" for name, (was, now) in pairs.items() if was != now]
+    return ", ".join(told) or "nothing has changed"
+
+
+def _preference(job: JobOut) -> str:
+    return "none" if job.preference is None else f"{job.preference:g}"
+
+
+def _deadline(job: JobOut) -> str:
+    return "none" if job.deadline is None else text_format.moment(job.deadline)
+
+
+def _repeated(jobs: Sequence[JobHandle]) -> None:
+    for job in jobs:
+        if out().is_terminal:
+            out().print(_changed(job))
+        else:  # the number alone, for scripts
+            print(job.id, flush=True)
 
 
 def _again(job: JobOut) -> str:

@@ -120,4 +120,5 @@ def run(
 def _program(argv: Sequence[str]) -> str:
     """The name of the script that an interpreter is given, else of the program."""
     script = next((item for item in argv[1:2] if item.endswith((".py", ".sh"))), argv[0])
-    return Path(script).name
+    name = Path(script).name
+    return "" if name.isdecimal() else name  # a number would be taken for that of a job

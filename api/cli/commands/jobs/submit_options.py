@@ -13,7 +13,7 @@ from rich.markup import escape
 from api.cli.commands.jobs.plan import show_plan
 from api.cli.support.exit_codes import ExitCode
 from api.cli.support.global_options import Json, Timeout, client
-from api.cli.support.output import err, out, print_json
+from api.cli.support.output import err, out, print_continues, print_json
 from api.cli.views.status_line import StatusLine
 
 if TYPE_CHECKING:
@@ -64,27 +64,45 @@ class SubmitOptions:
                 submitted = [service.submit(body, key=self.key)]
             self.report(submitted)
 
-    def report(self, jobs: Sequence[JobHandle]) -> None:
-        """Print what was submitted; wait if asked. Exit with 1 if a job failed."""
-        for job in jobs:
-            for warning in job.warnings:
-                err().print(f"[yellow]warning:[/] job {job.id}: {escape(warning)}", soft_wrap=True)
-        if not self.as_json:
-            for job in jobs:
-                # Piped output is the number alone, for scripts.
-                plain = not out().is_terminal
-                name = f" ({escape(job.name)})" if job.name else ""
-                out().print(
-                    str(job.id) if plain else f"job [bold]{job.id}[/]{name} {escape(job.reason)}"
-                )
-        if self.wait or self.follow:
-            for job in jobs:
+    def report(
+        self,
+        jobs: Sequence[JobHandle],
+        tell: Callable[[Sequence[JobHandle]], None] | None = None,
+    ) -> None:
+        """Print what was submitted, with `tell` if given; wait if asked.
+
+        Exit with 1 if a job failed, and with 130 at Ctrl-C, which leaves the jobs alone.
+        """
+        try:
+            print_warnings(jobs)
+            if not self.as_json:
+                (tell or _tell)(jobs)
+            for job in jobs if self.wait or self.follow else ():
                 _watch(job, follow=self.follow, timeout=self.timeout, quiet=self.as_json)
+        except KeyboardInterrupt:
+            if live := [str(job.id) for job in jobs if not job.done]:
+                print_continues("job", live, "fulcrum cancel")
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
         if self.as_json:
             dumped = [job.info.model_dump(mode="json") for job in jobs]
             print_json(dumped if len(dumped) > 1 else dumped[0])
         if (self.wait or self.follow) and not all(job.succeeded for job in jobs):
             raise typer.Exit(ExitCode.FAILED)
+
+
+def _tell(jobs: Sequence[JobHandle]) -> None:
+    """Print the submitted jobs; piped output is the number alone, for scripts."""
+    for job in jobs:
+        plain = not out().is_terminal
+        name = f" ({escape(job.name)})" if job.name else ""
+        out().print(str(job.id) if plain else f"job [bold]{job.id}[/]{name} {escape(job.reason)}")
+
+
+def print_warnings(jobs: Sequence[JobHandle]) -> None:
+    """Print on stderr what the jobs will probably not meet."""
+    for job in jobs:
+        for warning in job.warnings:
+            err().print(f"[yellow]warning:[/] job {job.id}: {escape(warning)}", soft_wrap=True)
 
 
 def submits(function: Callable[..., None]) -> Callable[..., None]:
@@ -111,7 +129,8 @@ def _watch(job: JobHandle, *, follow: bool, timeout: float | None, quiet: bool =
     from api.client.job import standing
 
     if follow:
-        with StatusLine(job, out()) as status:
+        # With --json, stdout holds the document alone.
+        with StatusLine(job, err() if quiet else out()) as status:
             for line in job.logs(follow=True):
                 status.print(line)
         job.refresh()

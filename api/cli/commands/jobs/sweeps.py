@@ -12,7 +12,7 @@ from api.cli.commands.jobs.listing import watched
 from api.cli.support import text_format
 from api.cli.support.exit_codes import ExitCode
 from api.cli.support.global_options import Json, Timeout, client
-from api.cli.support.output import err, out, print_error, print_json, table
+from api.cli.support.output import err, out, print_continues, print_error, print_json, table
 from api.cli.views.job_table import state as coloured
 from api.cli.views.sweep_table import sweep_page, trials_table
 from scheduler.domain.units import counted
@@ -58,13 +58,19 @@ def submit(
 
 def carry_out(sweep: SweepHandle, wait: bool, timeout: float | None, as_json: bool) -> None:
     """Print what was submitted; wait if asked. Exit with 1 if no trial completed."""
+    for warning in sweep.warnings:
+        err().print(f"[yellow]warning:[/] sweep {sweep.id}: {escape(warning)}", soft_wrap=True)
     if not as_json:
         plain = not out().is_terminal
         trials = counted(sweep.info.trials, "trial")
         said = f"sweep [bold]{sweep.id}[/]: {trials} by {sweep.info.method}"
         out().print(str(sweep.id) if plain else f"{said}; fulcrum sweep show {sweep.id}")
     if wait:
-        sweep.wait(timeout)
+        try:
+            sweep.wait(timeout)
+        except KeyboardInterrupt:
+            print_continues("sweep", [str(sweep.id)], "fulcrum sweep cancel")
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
         if not as_json:
             text = f"sweep {sweep.id} {sweep.state.lower()}: {sweep.info.reason}"
             err().print(escape(text), style="dim", soft_wrap=True)

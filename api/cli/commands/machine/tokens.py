@@ -61,7 +61,12 @@ def ls(ctx: typer.Context, as_json: Json = False) -> None:
 
 def revoke(
     ctx: typer.Context,
-    token_id: Annotated[str, typer.Argument(metavar="ID", help="As in `fulcrum token ls`.")],
+    token_id: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID|USER", help="As in `fulcrum token ls`; a user who has one token."
+        ),
+    ],
     as_json: Json = False,
 ) -> None:
     """Revoke a token; the service refuses it at once.
