@@ -8,7 +8,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.domain.errors import InputError, MissingError
-from scheduler.policies import moves, search
+from scheduler.policies import SIMULATED, moves, search
 from scheduler.policies.heuristics import HEURISTICS
 from scheduler.policies.moves import MovingPolicy
 from scheduler.policies.placements import PLACEMENTS, placed
@@ -19,10 +19,6 @@ from scheduler.policies.wgc import Wgc
 
 GROUP = "fulcrum.policies"
 """Entry-point group: each entry names a function without arguments that returns a `Policy`."""
-SIMULATED = ("conservative", "drf", "easy++", "easy-sjbf", "gavel", "themis")
-"""Policies that the simulator knows and the service cannot carry out: they plan for the whole queue
-at once, give devices on leases of their own, or prescribe estimates (`envs.baselines.catalogue`).
-Named here so that the service can say why it refuses them."""
 WGC = Wgc()
 
 AROUND: Mapping[str, Callable[[Policy], Policy]] = {

@@ -19,7 +19,7 @@ from scheduler.domain.records import CostGroup
 if TYPE_CHECKING:
     from api.schemas import PolicySummary
 from scheduler.domain.units import seconds
-from scheduler.policies.lookup import SIMULATED
+from scheduler.policies import SIMULATED
 
 
 def _past(text: str) -> datetime:

@@ -16,7 +16,7 @@ from api.cli.support.exit_codes import ExitCode
 from api.cli.support.global_options import Json
 from api.cli.support.output import err, out
 from api.cli.support.processes import Workers, processes
-from scheduler.policies.lookup import SIMULATED
+from scheduler.policies import SIMULATED
 
 if TYPE_CHECKING:
     from agents.evaluation.compare import Comparison
