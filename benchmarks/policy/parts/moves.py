@@ -19,7 +19,7 @@ from envs.scenarios import load
 from scheduler.policies.moves import SUFFIX
 
 JOBS = 150
-WORKLOADS = 12
+WORKLOADS = 8
 SCENARIOS = ((frontier.SCENARIO, (0.2, 0.5, 0.8, 1.0)), (drawn.SCENARIO, drawn.PREFERENCES))
 
 
