@@ -8,7 +8,8 @@ from hypothesis import given, settings
 
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.observer import observer
-from scheduler.decisions.rounds.run import run_round
+from scheduler.decisions.rounds.round import Round
+from scheduler.decisions.rounds.run import decide, run_round
 from scheduler.decisions.state.entries import WAIT, RunningAttempt
 from scheduler.domain.jobs import PREFERENCES
 from scheduler.policies.lookup import named, names
@@ -89,3 +90,18 @@ def _first(snap, policy, mode, job):
     world.remove(job.id)
     world.add(job)
     return decided(replace(snap, world=world), policy, mode)[0]
+
+
+def test_a_copy_of_an_open_round_may_lose_most_of_its_jobs():
+    """What orders the queue in a round is not copied, and dropping empty slots must not read it."""
+    policy = named("sjf")
+    jobs = [waiting(number, option(10.0 + number), 1.0) for number in range(1, 201)]
+    world = snapshot(POOLS, jobs, now=20.0).world
+    Round(world, 20.0, Mode.GREEDY).choose(policy.scorer)
+    twin = world.copy()
+    for number in range(1, 151):
+        twin.remove(number)
+    left = snapshot(POOLS, jobs[150:], now=20.0)
+    found = decide(Round(twin, 20.0, Mode.GREEDY), policy)
+    assert found.placements == decide(Round(left.world, 20.0, Mode.GREEDY), policy).placements
+    assert found.placements[0].job == 151

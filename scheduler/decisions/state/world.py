@@ -14,6 +14,9 @@ from scheduler.decisions.kernel.columns import (
     FIT_PARTS,
     GONE,
     JOBS,
+    LINE_FIRST,
+    LINED,
+    LINED_SLOTS,
     LIVE,
     MIX,
     MIX_USED,
@@ -105,7 +108,9 @@ class World(Columns):
         for name in NAMES[STATIC]:
             setattr(twin, name, getattr(self, name))
         twin._blocks = blocks.copied(twin)
-        twin.state[SCORER] = twin.state[TOTALLED] = 0
+        # What the scratch holds of scores and lines is not there.
+        twin.state[SCORER] = twin.state[TOTALLED] = twin.state[LINED_SLOTS] = 0
+        twin.count[LINED] = twin.count[LINE_FIRST] = 0
         if used and isinstance(self.handle, Handle):
             twin._handle = cast(Columns, twin._blocks.handle(self.handle, twin))
         return twin
