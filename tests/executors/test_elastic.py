@@ -143,7 +143,7 @@ def test_a_node_that_does_not_boot_loses_its_job_and_is_not_asked_for_again(
 @pytest.mark.parametrize("service", [(replace(POOL, devices=2), {})], indirect=True)
 def test_a_machine_with_too_few_devices_is_given_back(cluster, service) -> None:
     service.on("1.1", "exit", FIRST)
-    why = "its boot failed: it has 1 cpu devices instead of 2"
+    why = "its boot failed: it has 1 cpu device instead of 2"
     assert service.exited("1.1").reason == f"lost: node spot-0 is off: {why}"
     service.until_state(FIRST, NodeState.DOWN)
     service.until(lambda: FIRST not in cluster.nodes)

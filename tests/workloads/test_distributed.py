@@ -211,7 +211,7 @@ def test_what_fails_on_every_rank_fails_once(nursery: Nursery, tmp_path: Path) -
     ended = nursery.run(tmp_path, "cnn-train", work, nodes=(1, 1))
     assert ended.codes == [2, 2]
     assert ended.result["retriable"] is False
-    assert ended.result["error"] == "/no/such/folder is not a folder"
+    assert ended.result["error"] == "/no/such/folder is not a folder on this machine"
 
 
 def test_answers_do_not_depend_on_the_number_of_ranks(

@@ -40,6 +40,10 @@ class Counterfactual:
         known = own.scorer is not None and own.ranking is None and not promised
         self._scorer: Scorer | None = own.scorer if known and world.depth <= DEPTH else None
         self._starvation_s = own.starvation_s
+        self._twin: World | None = None
+        """A copy of the world, in which one job at a time is another one."""
+        self._touched = 0
+        """That job."""
 
     def priority(self, job: int) -> int | None:
         """The least priority with which another job would have been chosen; None: no one would."""
@@ -75,7 +79,7 @@ class Counterfactual:
     ) -> Choice | None:
         if self._scorer is None:
             return None
-        world = self._world.changed(job, priority=priority, preference=preference)
+        world = self._with(job, priority, preference)
         round_ = Round(world, self._now, self._mode)
         round_.rescue(self._starvation_s)
         if not round_.free:
@@ -85,3 +89,25 @@ class Counterfactual:
             return None
         shape = world.shape_of(row)
         return Choice(int(world.job_id[world.row_slot[row]]), shape.pool, shape.width)
+
+    def _with(self, job: int, priority: float | None, preference: float | None) -> World:
+        """The copy, in which only this job is another one."""
+        if self._twin is None:
+            self._twin = self._world.copy()
+        if self._touched not in (0, job):
+            self._twin.change(self._touched, **self._own(self._touched))
+        self._touched = job
+        own = self._own(job)
+        given = {"priority": priority, "preference": preference}
+        changes = {name: own[name] if value is None else value for name, value in given.items()}
+        self._twin.change(job, **changes)
+        return self._twin
+
+    def _own(self, job: int) -> dict[str, float]:
+        slot = self._world.slot_of(job)
+        assert slot is not None, job
+        world = self._world
+        return {
+            "priority": float(world.job_priority[slot]),
+            "preference": float(world.job_preference[slot]),
+        }

@@ -65,7 +65,8 @@ def observer(policy: Policy, mode: Mode = Mode.EASY) -> Observer:
         seen += 1
         for at, row in enumerate([*places, *others], 1):
             text = told.rival(row, next_job=row in others[:1])
-            if changes is not None and scores[row] >= scores[WAIT]:
+            told_of = row in others[:1] or row in places
+            if changes is not None and told_of and scores[row] >= scores[WAIT]:
                 text += _change(changes, table, chosen, row)
             rows[at] = replace(rows[at], text=text)
         return Decision(

@@ -175,10 +175,10 @@ class World(Columns):
             self.keep_apart()
             queue.compact(self.handle)
 
-    def changed(
+    def change(
         self, job: int, *, priority: float | None = None, preference: float | None = None
-    ) -> World:
-        """A copy in which a waiting job has another priority or preference. Raises `KeyError`."""
+    ) -> None:
+        """Give a waiting job another priority or preference. Raises `KeyError`."""
         slot = self.slot_of(job)
         if slot is None:
             raise KeyError(job)
@@ -192,16 +192,10 @@ class World(Columns):
             self.job_preference[slot] if preference is None else preference,
         )
         figures = np.stack([self.row_runtime[at], self.row_dollars[at], self.row_joules[at]])
-        index = int(self.job_project[slot])
-        twin = self.copy()
-        twin.remove(job)
-        twin.enter(
-            np.array(numbers, dtype=np.float64),
-            self.row_shape[at].copy(),
-            figures,
-            next((name for name, each in self.projects.items() if each == index), ""),
-        )
-        return twin
+        shapes, index = self.row_shape[at].copy(), int(self.job_project[slot])
+        project = next((name for name, each in self.projects.items() if each == index), "")
+        self.remove(job)
+        self.enter(np.array(numbers, dtype=np.float64), shapes, figures, project)
 
     def __contains__(self, job: int) -> bool:
         return bool(queue.slot_of(self.handle, job))

@@ -175,7 +175,8 @@ def said(done):
 def test_a_training_as_a_job_is_the_same_command(tmp_path, monkeypatch, fulcrum):
     sent = []
     monkeypatch.setattr(
-        "api.cli.commands.policies.train.single", lambda _, body, *rest, **__: sent.append(body)
+        "api.cli.commands.policies.train.SubmitOptions.carry_out",
+        lambda _, __, body: sent.append(body),
     )
     monkeypatch.setenv("FULCRUM_CONFIG", "fulcrum.toml")
     fulcrum("r", "--from-history", "--since", "7d", "--set", "jobs=12", "--set", "rows=24",

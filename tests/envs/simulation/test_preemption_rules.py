@@ -142,4 +142,4 @@ def test_a_scenario_says_when_attempts_may_be_preempted(tmp_path):
     file.write_text(SCENARIO + '[preemption]\nmode = "always"\n')
     with pytest.raises(InputError) as caught:
         load(file)
-    assert "'off', 'deadline' or 'priority'" in str(caught.value.fields)
+    assert "legal: off, deadline, priority" in str(caught.value.fields)
