@@ -132,6 +132,7 @@ def test_an_attempt_elsewhere_goes_on_from_what_was_saved(site: Site) -> None:
     assert site.artifact(second) == "1.1\n1.2\n"
 
 
+@pytest.mark.slow
 def test_an_attempt_that_was_given_up_ends_and_leaves_no_trace(site: Site) -> None:
     first = site.launch("1.1", A)
     site.until(lambda: site.saved(first))

@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 
 from tests.support.service_worlds import Failing, World, memory_store, sql_store
+from tests.support.thinning import thinned
 
 Build = Callable[..., World]
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=thinned(["memory", "sqlite"]))
 def build(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Build]:
     """Builds a world over the parametrized store; stops its service at the end."""
     worlds: list[World] = []
