@@ -125,7 +125,7 @@ def _watch(client: Client, jobs: Sequence[JobHandle]) -> None:
             for fresh in client.jobs(project="demo"):
                 by_id[fresh.id].info = fresh.info
             if console.is_terminal:
-                live.update(jobs_table([job.info for job in jobs], console.width), refresh=True)
+                live.update(jobs_table([job.info for job in jobs]), refresh=True)
             for event in client.events(after=last):
                 last = event.seq
                 if not console.is_terminal:

@@ -20,6 +20,7 @@ from benchmarks.policy.artifacts import SHIPPED
 from benchmarks.policy.document import Found
 from benchmarks.policy.parts import drawn, frontier, kth, moves, rlscheduler, traces
 from scheduler.decisions.rounds.modes import Mode
+from scheduler.policies import moves as moving_policies
 from scheduler.policies.search import SUFFIX
 
 NOTHING = Interval(math.nan, math.nan, math.nan, 0)
@@ -128,7 +129,7 @@ def moving(scenario: str, w: float) -> Callable[[Path], Interval]:
 
     def measured(results: Path) -> Interval:
         for entry in _settings(results, moves.PART.name):
-            one = steady.gain(entry, SHIPPED + moves.SUFFIX, entry["tuned"])
+            one = steady.gain(entry, SHIPPED + moving_policies.SUFFIX, entry["tuned"])
             if (entry["scenario"], entry["w"]) == (scenario, w) and one is not None:
                 return _percent(steady.shown(entry, one))
         return NOTHING
