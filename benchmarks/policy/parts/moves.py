@@ -19,7 +19,7 @@ from envs.scenarios import load
 from scheduler.policies.moves import SUFFIX
 
 JOBS = 150
-WORKLOADS = 8
+WORKLOADS = 6
 SCENARIOS = ((frontier.SCENARIO, (0.2, 0.5, 0.8, 1.0)), (drawn.SCENARIO, drawn.PREFERENCES))
 
 
