@@ -1,6 +1,6 @@
 """Files that only grow, such as logs: kept as pieces of equal length, of which the last grows.
 
-An object cannot be appended to, and a log that is written anew each second costs more with each
+An object cannot be appended to, and a log that is written whole each second costs more with each
 line. So only the last piece is.
 """
 

@@ -24,7 +24,7 @@ class SafeConsole(Console):
     """A console that obeys no terminal code in a text, and writes no spaces at the end of a line.
 
     Names, reasons and arguments of jobs come from other people. Their control characters would
-    move the cursor, set the title or clear the screen of whoever reads them.
+    move the cursor, set the title or clear the screen of the person who reads them.
     """
 
     def _render_buffer(self, buffer: Iterable[Segment]) -> str:
