@@ -70,10 +70,10 @@ PANELS: Mapping[str, Mapping[str, CommandEntry | GroupEntry]] = {
                 "cancel": CommandEntry("jobs.sweeps:cancel"),
             },
         ),
-        "update": CommandEntry("jobs.listing:update"),
+        "update": CommandEntry("jobs.changes:update"),
         "cancel": CommandEntry("jobs.cancel:cancel"),
-        "preempt": CommandEntry("jobs.listing:preempt"),
-        "retry": CommandEntry("jobs.listing:retry"),
+        "preempt": CommandEntry("jobs.changes:preempt"),
+        "retry": CommandEntry("jobs.changes:retry"),
     },
     "Inspect": {
         "ls": CommandEntry("jobs.listing:ls"),

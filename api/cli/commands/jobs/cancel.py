@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.commands.jobs.listing import each
+from api.cli.commands.jobs.changes import each
 from api.cli.support.global_options import Json, client
 from api.cli.support.output import out, print_error, print_json
 from scheduler.domain.units import counted
