@@ -14,6 +14,7 @@ from agents.evaluation.by_class import Breakdown, classify
 from agents.evaluation.invariants import RunLog, check, logged
 from agents.evaluation.metrics import STARVED_S, MetricView, dollars_per_job, metrics_of
 from envs.baselines import catalogue
+from envs.baselines.catalogue import Driver
 from envs.clock import CompiledSimulation, reason_against
 from envs.gym.episodes import scales_of
 from envs.scenarios import Objective, Scenario, Split
@@ -207,7 +208,7 @@ def counting(policy: Policy, drawn: Scenario) -> Policy:
 
 def simulate(
     scenario: Scenario,
-    policy: Policy,
+    policy: Policy | Driver,
     seed: int,
     preference: float,
     jobs: int | None = None,
@@ -220,6 +221,10 @@ def simulate(
     """
     drawn = replace(scenario.draw(seed, split), preference=preference)
     workload = scenario.workload(seed, jobs, split)
+    if isinstance(policy, Driver):
+        drawn = policy.adapted(drawn)
+        spec, estimates = ClusterSpec.of(drawn), drawn.estimates.make(seed)
+        return drawn, policy.run(Simulation(workload, spec, estimates, seed=seed))
     return drawn, simulation_of(drawn, workload, seed, policy).run(counting(policy, drawn))
 
 

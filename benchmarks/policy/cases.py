@@ -14,6 +14,7 @@ from agents.evaluation.metrics import METRICS, REGIME, MetricView
 from agents.evaluation.run import simulate
 from agents.serving.learned_policy import LearnedPolicy
 from benchmarks import kth, rlscheduler
+from envs.baselines.catalogue import DRIVERS
 from envs.clock import CompiledSimulation, reason_against
 from envs.gym.episodes import scales_of
 from envs.gym.rewards import weighed
@@ -93,11 +94,14 @@ class Drawn:
     jobs: int | None = None
     """Counted jobs; None: as many as the scenario says."""
     split: Split = Split.TEST
+    driver: str = ""
+    """Of `envs.baselines.catalogue.DRIVERS`: who decides instead of the policy."""
 
     @property
     def key(self) -> str:
         """By the scenario's digest."""
-        return f"{self.scenario.digest}/{self.split}/{self.seed}/{self.jobs}/{self.w:g}"
+        who = f"/{self.driver}" if self.driver else ""
+        return f"{self.scenario.digest}/{self.split}/{self.seed}/{self.jobs}/{self.w:g}{who}"
 
     def bound(self) -> float:
         """The objective per job that no scheduler does better than: no job ever waits.
@@ -128,7 +132,8 @@ class Drawn:
 
     def run(self, policy: Policy) -> CaseFigures:
         """As `agents.evaluation.run.simulate` runs it."""
-        drawn, outcome = simulate(self.scenario, policy, self.seed, self.w, self.jobs, self.split)
+        decides = DRIVERS[self.driver] if self.driver else policy
+        drawn, outcome = simulate(self.scenario, decides, self.seed, self.w, self.jobs, self.split)
         scales = scales_of(drawn.objective)
         jobs = len(outcome.job)
         view = MetricView(outcome, self.w, drawn.objective)

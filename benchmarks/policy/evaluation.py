@@ -88,6 +88,10 @@ class Measuring:
         missing += found.missing
         return found.names
 
+    def shipped(self, missing: list[str]) -> dict[str, str]:
+        """Name → policy of the one that ships; `missing` gets a note without it."""
+        return replace(self, learned=(artifacts.SHIPPED,)).learners(missing)
+
     def some(self, count: int) -> range:
         """Seeds of `count` workloads, or of at most two if `quick`."""
         return range(min(2, count) if self.quick else count)

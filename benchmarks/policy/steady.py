@@ -19,6 +19,7 @@ from benchmarks.policy.cases import CaseFigures, Drawn
 from benchmarks.policy.document import Found
 from benchmarks.policy.evaluation import SEARCH_S, Measuring, searchable
 from benchmarks.policy.tables import Table, number, signed
+from envs.baselines.catalogue import DRIVERS
 from envs.scenarios import Scenario, Split
 from scheduler.domain.errors import FulcrumError
 from scheduler.policies.heuristics import HEURISTICS
@@ -78,19 +79,22 @@ def play(
     """What each setting's policies reach: one JSON object for each setting.
 
     `policies`: key of the setting → name → policy; untuned wgc must be among them, because the
-    regime is told under it.
+    regime is told under it. A policy may be one of `envs.baselines.catalogue.DRIVERS`.
     """
     keyed = {setting.key: setting for setting in settings}
     everyone = {name: policy for those in policies.values() for name, policy in those.items()}
-    runs = how.runs(
-        title,
-        keyed,
-        everyone,
-        lambda name, key: (
-            keyed[key].cases(how, _most(everyone[name])) if name in policies[key] else []
-        ),
-        missing,
-    )
+
+    def cases(name: str, key: str) -> list[Drawn]:
+        if name not in policies[key]:
+            return []
+        policy = everyone[name]
+        if policy in DRIVERS:
+            return [replace(case, driver=policy) for case in keyed[key].cases(how)]
+        return keyed[key].cases(how, _most(policy))
+
+    # Where a driver decides, the policy does not count.
+    served = {name: BASE if policy in DRIVERS else policy for name, policy in everyone.items()}
+    runs = how.runs(title, keyed, served, cases, missing)
     return [_entry(how, keyed[key], those) for key, those in runs.items()]
 
 

@@ -1,9 +1,9 @@
-"""First parts of public logs to learn from, so that the rest is there to test on.
+"""The first half of KTH-SP2's log to learn from, so that the rest is there to test on.
 
     python -m benchmarks.policy.traces [--logs FOLDER]
 
-Writes `kth-half.swf.gz` (half of KTH-SP2) and `lublin-65.swf.gz` (65 % of Lublin-1) beside the
-scenarios that name them; data is no part of the project, and version control ignores them.
+Writes `kth-half.swf.gz` beside the scenario that names it; data is no part of the project, and
+version control ignores it.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from pathlib import Path
 
 LOGS = Path(__file__).resolve().parents[2] / ".." / "shared/traces/swf"
 FOLDER = Path(__file__).resolve().parent / "scenarios" / "traces"
-PARTS = {"kth-half": ("KTH-SP2.swf.gz", 0.5), "lublin-65": ("lublin_256.swf.gz", 0.65)}
-"""Name → (log, share of its jobs)."""
+LOG, PART = "KTH-SP2.swf.gz", FOLDER / "kth-half.swf.gz"
+SHARE = 0.5
+"""Of the log's jobs."""
 
 
 def cut(log: Path, share: float, part: Path) -> int:
@@ -33,17 +34,14 @@ def cut(log: Path, share: float, part: Path) -> int:
 
 
 def main() -> int:
-    """Exit code 1 if a log is missing."""
-    parser = argparse.ArgumentParser(description="First parts of public logs, to learn from.")
-    parser.add_argument("--logs", type=Path, default=LOGS, help="where the whole logs are")
-    logs: Path = parser.parse_args().logs
-    missing = [log for log, _ in PARTS.values() if not (logs / log).is_file()]
-    if missing:
-        print(f"{', '.join(missing)}: not in {logs}", file=sys.stderr)
+    """Exit code 1 if the log is missing."""
+    parser = argparse.ArgumentParser(description="The first part of a public log, to learn from.")
+    parser.add_argument("--logs", type=Path, default=LOGS, help="where the whole log is")
+    log: Path = parser.parse_args().logs / LOG
+    if not log.is_file():
+        print(f"{log.name}: not in {log.parent}", file=sys.stderr)
         return 1
-    for name, (log, share) in PARTS.items():
-        part = FOLDER / f"{name}.swf.gz"
-        print(f"{part.name}: {cut(logs / log, share, part):,} jobs")
+    print(f"{PART.name}: {cut(log, SHARE, PART):,} jobs")
     return 0
 
 

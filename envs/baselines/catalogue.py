@@ -43,6 +43,14 @@ class Driver:
     estimates: Estimates | None = None
     """Estimates that are part of the name; None: the scenario's."""
 
+    def adapted(self, scenario: Scenario) -> Scenario:
+        """The scenario with the mode and the estimates that are part of the name."""
+        return replace(
+            scenario,
+            mode=self.mode or scenario.mode,
+            estimates=self.estimates or scenario.estimates,
+        )
+
 
 def _drivers() -> tuple[Driver, ...]:
     easy = partial(Simulation.run, policy=EASY_SJBF)
@@ -92,12 +100,8 @@ def adapted(scenario: Scenario, name: str) -> Scenario:
     """The scenario with the mode, estimates and placement rule that are part of the name."""
     policy, placement = _parts(name)
     driver = DRIVERS.get(policy)
-    return replace(
-        scenario,
-        mode=driver.mode if driver and driver.mode else scenario.mode,
-        estimates=driver.estimates if driver and driver.estimates else scenario.estimates,
-        placement=placement or scenario.placement,
-    )
+    fitting = scenario if driver is None else driver.adapted(scenario)
+    return replace(fitting, placement=placement or scenario.placement)
 
 
 def served(name: str) -> Policy | None:

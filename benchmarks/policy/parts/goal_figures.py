@@ -18,7 +18,15 @@ from agents.evaluation.statistics import Interval, interval, relative
 from benchmarks.policy import steady
 from benchmarks.policy.artifacts import SHIPPED
 from benchmarks.policy.document import Found
-from benchmarks.policy.parts import drawn, frontier, kth, moves, rlscheduler, traces
+from benchmarks.policy.parts import (
+    drawn,
+    frontier,
+    kth,
+    moves,
+    preemption,
+    rlscheduler,
+    traces,
+)
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.policies import moves as moving_policies
 from scheduler.policies.search import SUFFIX
@@ -57,16 +65,9 @@ def _sequences(results: Path, mode: Mode, which: str) -> Mapping[str, Sequence[f
 
 def _best_of(runs: Mapping[str, Sequence[float]], ours: Sequence[str]) -> Sequence[float] | None:
     """Figures of the best of our policies; seeds of one training count by their mean."""
-    known = [np.mean([runs[one] for one in those], axis=0) for those in _seeds(runs, ours)]
+    groups = rlscheduler.seeds([name for name in ours if name in runs]).values()
+    known = [np.mean([runs[one] for one in those], axis=0) for those in groups]
     return min(known, key=lambda one: float(one.mean())) if known else None
-
-
-def _seeds(runs: Mapping[str, Sequence[float]], ours: Sequence[str]) -> list[list[str]]:
-    groups: dict[str, list[str]] = {}
-    for name in ours:
-        if name in runs:
-            groups.setdefault(name.rpartition("-")[0] or name, []).append(name)
-    return list(groups.values())
 
 
 def _rigid(results: Path, mode: Mode, which: str) -> tuple[list[str], list[str]]:
@@ -182,16 +183,41 @@ def drawn_won(results: Path) -> Interval:
     return _percent(interval(np.mean(np.array(ratios) < 1.0, axis=0))) if ratios else NOTHING
 
 
-def traces_mean(results: Path) -> Interval:
+def _to_better(results: Path, policy: str) -> list[float]:
+    entries = _settings(results, traces.PART.name)
+    return [traces.to_better(each, policy) for each in entries if policy in each["objective"]]
+
+
+def traces_mean(policy: str) -> Callable[[Path], Interval]:
     """Mean over the traces and windows of the difference to the better of wgc and SJF (%)."""
-    found = [traces.to_better(each, SHIPPED) for each in _settings(results, traces.PART.name)]
-    return _percent(interval(found)) if found else NOTHING
+
+    def measured(results: Path) -> Interval:
+        found = _to_better(results, policy)
+        return _percent(interval(found)) if found else NOTHING
+
+    return measured
 
 
-def traces_worst(results: Path) -> Interval:
+def traces_worst(policy: str) -> Callable[[Path], Interval]:
     """The largest of these differences (%)."""
-    found = [traces.to_better(each, SHIPPED) for each in _settings(results, traces.PART.name)]
-    return _bare(100 * max(found)) if found else NOTHING
+
+    def measured(results: Path) -> Interval:
+        found = _to_better(results, policy)
+        return _bare(100 * max(found)) if found else NOTHING
+
+    return measured
+
+
+def preemptive(runtimes: str, rivals: tuple[str, ...]) -> Callable[[Path], Interval]:
+    """Difference of completion times to the best of the rivals that preempt (%)."""
+
+    def measured(results: Path) -> Interval:
+        found = _read(results, preemption.PART.name)
+        if not found or not found["settings"]:
+            return NOTHING
+        return _percent(preemption.overall(found, runtimes, rivals))
+
+    return measured
 
 
 def decision(jobs: int) -> Callable[[Path], Interval]:
@@ -213,8 +239,3 @@ def speed(name: str) -> Callable[[Path], Interval]:
         return _bare(found["speeds"].get(name) if found else None)
 
     return measured
-
-
-def unmeasured(_: Path) -> Interval:
-    """No benchmark measures it yet."""
-    return NOTHING

@@ -17,10 +17,11 @@ from benchmarks.policy import plots
 from benchmarks.policy.artifacts import SHIPPED
 from benchmarks.policy.document import Found, ReportPart
 from benchmarks.policy.evaluation import Measuring
-from benchmarks.policy.parts import frontier, moves
+from benchmarks.policy.parts import frontier, moves, preemption
 from benchmarks.policy.parts import goal_figures as read
 from benchmarks.policy.tables import Section, Table, number
 from scheduler.decisions.rounds.modes import Mode
+from scheduler.policies.moves import SUFFIX
 
 FARTHEST = 100.0
 """Ratio to the goal beyond which a picture shows no more."""
@@ -34,7 +35,7 @@ class Goal:
     goal: float
     unit: str
     part: str
-    """The part of this benchmark that measures it; with a dot: another benchmark."""
+    """The part of this benchmark that measures it."""
     measured: Callable[[Path], Interval]
     """Reads it from the folder of results; see `goal_figures`."""
     less: bool = True
@@ -42,8 +43,7 @@ class Goal:
     @property
     def command(self) -> str:
         """What measures it."""
-        module = self.part if "." in self.part else f"benchmarks.policy {self.part}"
-        return f"python -m {module}"
+        return f"python -m benchmarks.policy {self.part}"
 
     def entry(self, results: Path) -> dict[str, Any]:
         """As it stands in goals.json."""
@@ -113,14 +113,27 @@ GOALS = (
     Goal("random, mean of the draws: to tuned wgc", -5, "%", "drawn", read.drawn_mean),
     Goal("random, median of the draws: to tuned wgc", -3, "%", "drawn", read.drawn_median),
     Goal("random, draws won", 75, "% won", "drawn", read.drawn_won, less=False),
-    Goal("Muri, Philly, mean: to the better of wgc, SJF", -5, "%", "traces", read.traces_mean),
-    Goal("Muri, Philly, worst: to the better of wgc, SJF", 0, "%", "traces", read.traces_worst),
+    *(
+        Goal(f"Muri, Philly{how}, {which}: to the better of wgc, SJF", goal, "%", "traces", figure)
+        for how, policy in (("", SHIPPED), (", with moves", SHIPPED + SUFFIX))
+        for which, goal, figure in (
+            ("mean", -5, read.traces_mean(policy)),
+            ("worst", 0, read.traces_worst(policy)),
+        )
+    ),
     Goal(
-        "preemption, Muri 1, 2: completion to SRSF",
+        "preemption, Muri 1, 2, runtimes known: completion to SRSF",
         5,
         "%",
-        "benchmarks.muri",
-        read.unmeasured,
+        "preemption",
+        read.preemptive(preemption.KNOWN, (preemption.BOUND,)),
+    ),
+    Goal(
+        "preemption, Muri 1, 2, runtimes learned: to Tiresias and Themis",
+        0,
+        "%",
+        "preemption",
+        read.preemptive(preemption.LEARNED, preemption.RIVALS),
     ),
     Goal("decision p99, 1,000 jobs", 1, "ms", "budget", read.decision(1_000)),
     Goal("decision p99, 10,000 jobs", 5, "ms", "budget", read.decision(10_000)),

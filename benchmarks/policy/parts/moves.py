@@ -31,8 +31,8 @@ def tuned(scenario: str) -> str:
 def measure(how: Measuring) -> Found:
     """The tuned heuristic and the shipped policy, each with moves and without."""
     missing: list[str] = []
-    how = replace(how, jobs=how.jobs or JOBS, learned=(SHIPPED,))
-    learned = how.learners(missing)
+    how = replace(how, jobs=how.jobs or JOBS)
+    learned = how.shipped(missing)
     moving = {name + SUFFIX: policy + SUFFIX for name, policy in learned.items()}
     settings, policies = [], {}
     for name, preferences in SCENARIOS:

@@ -16,11 +16,10 @@ import numpy as np
 from agents.evaluation.statistics import Interval, relative
 from benchmarks import rlscheduler
 from benchmarks.policy import plots
-from benchmarks.policy.cases import FILE_JOBS, Case, Fresh, Published
+from benchmarks.policy.cases import Case, Fresh, Published
 from benchmarks.policy.document import Found, ReportPart
 from benchmarks.policy.evaluation import Measuring
 from benchmarks.policy.tables import Section, Table, number, signed
-from benchmarks.policy.traces import PARTS
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.policies.search import SUFFIX
 
@@ -37,8 +36,8 @@ PUBLISHED = {
 }
 """Mean over the ten sequences, without and with backfilling."""
 TEN = "ten"
-FILE = "-file-"
-"""In the name of an artifact: trained on a part of the file that the ten sequences are from."""
+INDEX = "hpc-lublin-index"
+"""Group of the indices that a search has taught; each is searched over, too."""
 
 
 def measure(how: Measuring) -> Found:
@@ -60,12 +59,16 @@ def measure(how: Measuring) -> Found:
     else:
         missing.append("the ten sequences: lublin_256.swf.gz is no part of the project")
     modes = {one.name: one.manifest.mode for one in found.trained}
+    searched = {name: name for name in SEARCHED.values()}
+    searched |= {
+        one.name + SUFFIX: one.policy + SUFFIX for one in found.trained if one.group == INDEX
+    }
+    modes |= {name + SUFFIX: mode for name, mode in modes.items()}
     modes |= {name: str(mode) for mode, name in SEARCHED.items()}
-    searched = list(SEARCHED.values())
     runs = how.runs(
         "rlscheduler",
         cases,
-        {name: name for name in (*HEURISTICS, *searched)} | found.names,
+        {name: name for name in HEURISTICS} | searched | found.names,
         lambda name, key: cases[key] if modes.get(name, key[0]) == key[0] else [],
         missing,
     )
@@ -89,8 +92,6 @@ def report(found: Found, folder: Path) -> Section:
     if all(TEN in sets for sets in slowdowns.values()):
         ten = {mode: sets[TEN] for mode, sets in slowdowns.items()}
         tables.append(_sequences(f"The ten sequences of {rlscheduler.JOBS:,} jobs", ten, learned))
-        if any(FILE in name for name in learned):
-            tables.append(_unseen(ten, learned))
     tables.append(_fresh(slowdowns, learned))
     section = Section(
         "RLScheduler's protocol",
@@ -98,8 +99,9 @@ def report(found: Found, folder: Path) -> Section:
         "others until it fits (mode `commit`; with backfilling `commit+fcfs`). A sequence is a "
         "window of a longer file. Ten sequences are the published ones. The fresh ones are drawn "
         "from the model of Lublin and Feitelson with seeds that no training used. A search "
-        "(`f1+search`, `saf+search`) plays 8 jobs out in 16 futures of 48 arrivals from other "
-        "files of the model, and has no time limit.",
+        "(`…+search`) plays 8 jobs out in 16 futures of 48 arrivals from other files of the "
+        f"model, and has no time limit. `{INDEX}` learned what searches found, the other networks "
+        "by PPO.",
         tables,
     )
     rows = [
@@ -115,35 +117,13 @@ def report(found: Found, folder: Path) -> Section:
     return replace(section, plots=(("rlscheduler.svg", "Difference to the best heuristic"),))
 
 
-def _unseen(ten: Mapping[str, Mapping[str, Sequence[float]]], learned: Sequence[str]) -> Table:
-    """Of the ten sequences those behind the part of the file that was trained on."""
-    share = PARTS["lublin-65"][1]
-    unseen = [at for at, start in enumerate(rlscheduler.STARTS) if start >= share * FILE_JOBS]
-    sets = {
-        mode: {name: [runs[at] for at in unseen] for name, runs in those.items()}
-        for mode, those in ten.items()
-    }
-    table = _sequences(
-        f"The {len(unseen)} of the ten that lie behind the first {share:.0%} of the file",
-        sets,
-        learned,
-        published=False,
-    )
-    note = f"Policies with `{FILE}` in their names were trained on that part of the file."
-    return replace(table, note=note)
-
-
 def _sequences(
     title: str,
     sets: Mapping[str, Mapping[str, Sequence[float]]],
     learned: Sequence[str],
-    *,
-    published: bool = True,
 ) -> Table:
     rows = [
-        [name, *(f"{value:.2f}" for value in pair), "–", "–"]
-        for name, pair in PUBLISHED.items()
-        if published
+        [name, *(f"{value:.2f}" for value in pair), "–", "–"] for name, pair in PUBLISHED.items()
     ]
     for name in (*HEURISTICS, *learned):
         own = {mode: [sets[mode][name]] for mode in MODES if name in sets[mode]}
@@ -233,10 +213,16 @@ def best(runs: Mapping[str, Sequence[float]]) -> str:
 
 def _groups(names: Sequence[str]) -> dict[str, list[str]]:
     """Trainings that differ only in their seed, where there are several."""
+    return {group: members for group, members in seeds(names).items() if len(members) > 1}
+
+
+def seeds(names: Sequence[str]) -> dict[str, list[str]]:
+    """Name without the seed → names; a search over a policy is another policy."""
     groups: dict[str, list[str]] = {}
     for name in names:
-        groups.setdefault(name.rpartition("-")[0], []).append(name)
-    return {group: members for group, members in groups.items() if len(members) > 1}
+        alone, search, _ = name.partition(SUFFIX)
+        groups.setdefault((alone.rpartition("-")[0] or alone) + search, []).append(name)
+    return groups
 
 
 def _present(runs: Mapping[str, Sequence[float]], learned: Sequence[str]) -> list[str]:

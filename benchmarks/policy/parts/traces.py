@@ -18,6 +18,7 @@ from benchmarks.policy.evaluation import Measuring
 from benchmarks.policy.steady import BASE, Setting
 from benchmarks.policy.tables import Section, Table, signed
 from envs.scenarios import Split, load
+from scheduler.policies.moves import SUFFIX
 
 TRACES = Path(__file__).resolve().parents[3] / ".." / "shared/traces"
 MURI = ("trace1", "trace1_pr", "trace2", "trace2_pr")
@@ -32,7 +33,8 @@ def measure(how: Measuring) -> Found:
     missing: list[str] = []
     settings = list(_settings(missing))
     learned = how.learners(missing)
-    always = steady.known((BASE, SHORTEST), missing) | learned
+    moving = {name + SUFFIX: policy + SUFFIX for name, policy in how.shipped(missing).items()}
+    always = steady.known((BASE, SHORTEST), missing) | learned | moving
     tuning = steady.fair_rivals(how, "traces", settings)
     policies = {
         each.key: always | {name: name for name in list(tuning[each.key])[:1]} for each in settings
@@ -43,7 +45,7 @@ def measure(how: Measuring) -> Found:
             {**entry, "textbook": next(iter(tuning[setting.key]))}
             for entry, setting in zip(entries, settings, strict=True)
         ],
-        "learned": list(learned),
+        "learned": [*learned, *moving],
         "missing": missing,
     }
 
@@ -95,7 +97,7 @@ def report(found: Found, folder: Path) -> Section:
         "Muri's four traces on 64 V100 and Philly's log on an eighth of its cluster, w = 1: only "
         "completion time counts. The best textbook order was chosen on the training part of each "
         "trace. Windows of one trace share jobs, so few are independent, and a single window has "
-        "no interval."
+        f"no interval. With `{SUFFIX}` a policy may stop and move what runs."
     )
     tables = [Table("Differences", columns, rows), steady.regimes(entries)] if entries else []
     section = Section("Recorded traces", text, tables)

@@ -1,4 +1,4 @@
-"""Transfer: learned policies on clusters and jobs of another source than they learned from."""
+"""Transfer: the shipped policy on clusters and jobs of another source than it learned from."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ALLOWED = 0.01
 
 
 def measure(how: Measuring) -> Found:
-    """Every learned policy on every variant and scenario."""
+    """The shipped policy on every variant and scenario."""
     missing: list[str] = []
     scenarios = variants(load(SCENARIO)) | {name: load(name) for name in OTHERS}
     settings = [
@@ -31,7 +31,7 @@ def measure(how: Measuring) -> Found:
         for title, scenario in scenarios.items()
         for w in PREFERENCES
     ]
-    learned = how.learners(missing)
+    learned = how.shipped(missing)
     always = steady.known((BASE, TUNED), missing) | learned
     policies = {each.key: always for each in settings}
     entries = steady.play(how, "transfer", settings, policies, missing)
