@@ -102,14 +102,15 @@ def fresh(mode: Mode, *, searched: bool) -> Callable[[Path], Interval]:
 
 
 def kth_log(results: Path) -> Interval:
-    """Difference to the best of SAF and F4, mean over the trainings (%)."""
+    """Difference to the best of SAF and F4, of the best of our policies (%)."""
     found = _read(results, kth.PART.name)
     if not found or not found["learned"] or "SAF" not in found["runs"]:
         return NOTHING
     runs = found["runs"]
     rival = min(("SAF", "F4"), key=lambda name: float(runs[name]["slowdown"]))
-    own = np.mean([runs[name]["blocks"] for name in found["learned"]], axis=0)
-    return _percent(relative(own, runs[rival]["blocks"]))
+    blocks = {name: runs[name]["blocks"] for name in found["learned"]}
+    own = _best_of(blocks, found["learned"])
+    return NOTHING if own is None else _percent(relative(own, runs[rival]["blocks"]))
 
 
 def mixed(w: float) -> Callable[[Path], Interval]:
