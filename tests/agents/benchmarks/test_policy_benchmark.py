@@ -20,18 +20,7 @@ from benchmarks.policy import artifacts, document, evaluation, plots, steady
 from benchmarks.policy.cases import CaseFigures, Drawn, Fresh, fresh, under
 from benchmarks.policy.document import ReportPart
 from benchmarks.policy.evaluation import KeptResults, Measuring, policy_of, task_key
-from benchmarks.policy.parts import (
-    ablation,
-    budget,
-    curves,
-    drawn,
-    frontier,
-    goals,
-    kth,
-    rlscheduler,
-    traces,
-    transfer,
-)
+from benchmarks.policy.parts import curves
 from benchmarks.policy.steady import Setting
 from benchmarks.policy.tables import Section, Table, number, signed
 from benchmarks.policy.variants import variants
@@ -43,21 +32,12 @@ from scheduler.policies.heuristics import HEURISTICS
 from scheduler.policies.learned_index import on
 from scheduler.policies.lookup import named
 from tests.support.learning_world import TINY
-from tests.support.thinning import thinned
+from tests.support.policy_benchmark import entry
 
 PARTS = ("index", "constants")
 FOUND = CaseFigures(
     jct_s=10.0, dollars=2.0, slowdown=1.5, wait_s=3.0, latency=0.1, cost=0.2, missed=0.5
 )
-
-
-def entry(runs, **changes):
-    """What a measurement of one setting looks like."""
-    regime = {"utilisation": 0.8, "queue_mean": 20.0, "queue_max": 60.0, "waiting": 0.6}
-    return {
-        "title": "here", "w": 0.5, "workloads": 8, "jobs": 1000, "distinct": 8, "alike": False,
-        "tuned": "wgc:mixed-cloud", "regime": regime, "objective": runs,
-    } | changes  # fmt: skip
 
 
 class TestTables:
@@ -148,46 +128,6 @@ class TestSteadyState:
         missing = []
         assert steady.known(["wgc", "nonsense"], missing) == {"wgc": "wgc"}
         assert missing[0].startswith("nonsense: ")
-
-
-class TestGoals:
-    def goal(self, value, **how):
-        return goals.Goal("g", -5, "%", "kth", lambda _: Interval(*value, 48), **how).entry(Path())
-
-    def test_what_was_not_measured_is_null(self, tmp_path):
-        """With an empty folder of results nothing is known, and nothing is invented."""
-        how = Measuring(results=tmp_path)
-        entries = goals.measure(how)["entries"]
-        assert len(entries) == len(goals.GOALS)
-        assert all(each["value"] is None and each["met"] is None for each in entries)
-        assert entries[0].keys() == {"name", "value", "low", "high", "goal", "met", "command"}
-
-    def test_a_goal_is_met_by_its_figure_and_its_interval(self):
-        assert self.goal((-6.0, -8.0, -4.0))["met"] is True
-        assert self.goal((-4.0, -5.0, -3.0))["met"] is False
-        assert self.goal((-6.0, -14.0, 1.0))["met"] is False
-        assert self.goal((-6.0, math.nan, math.nan))["met"] is True
-        assert self.goal((-6.0, -8.0, -4.0), less=False)["met"] is False
-        few = Interval(-6.0, -8.0, -4.0, 3)
-        assert goals.Goal("g", -5, "%", "kth", lambda _: few).entry(Path())["met"] is False
-
-    def test_the_file_is_a_list_and_the_page_shows_it(self, tmp_path):
-        runs = {"fulcrum": [0.9] * 8, "wgc": [1.1] * 8, frontier.TUNED: [1.0] * 8}
-        measured = {"settings": [entry(runs, w=w) for w in frontier.DIAL]}
-        (tmp_path / "frontier.json").write_text(json.dumps(measured))
-        document.save(goals.PART, goals.measure(Measuring(results=tmp_path)), tmp_path, 0.0)
-        entries = json.loads((tmp_path / "goals.json").read_text())
-        known = {each["name"]: each for each in entries if each["value"] is not None}
-        assert known["mixed-cloud, w = 0.5: to tuned wgc"]["value"] == pytest.approx(-10.0)
-        assert known["mixed-cloud, w = 0.5: to tuned wgc"]["met"] is True
-        assert known["mixed-cloud, worst w: to tuned wgc"]["met"] is True
-        section = goals.report(document.read(goals.PART, tmp_path), tmp_path)
-        assert section.text.startswith("6 of ")
-        assert (tmp_path / "goals.svg").read_text().startswith("<svg")
-        text = document.markdown(section, document.read(goals.PART, tmp_path))
-        assert (
-            "| mixed-cloud, w = 0.5: to tuned wgc | −10.0 % [−10.0, −10.0] | ≤ −5.0 % | ✓ |" in text
-        )
 
 
 class TestVariants:
@@ -398,33 +338,6 @@ class TestDocument:
         text = Path(document.PAGE).read_text("utf-8")
         for name in PARTS:
             assert document.replaced(text, name, "x") != text
-
-
-@pytest.mark.parametrize(
-    "part",
-    thinned(
-        [
-            ablation.PART, goals.PART, curves.PART, kth.PART, rlscheduler.PART, traces.PART,
-            budget.PART, drawn.PART, frontier.PART, transfer.PART,
-        ],
-        keep=5,
-    ),
-    ids=lambda part: part.name,
-)  # fmt: skip
-def test_reports_read_what_a_quick_measurement_writes(part, tmp_path, monkeypatch):
-    """Without learned policies and logs, on the least of everything."""
-    for module in (kth.kth, rlscheduler.rlscheduler):
-        monkeypatch.setattr(module, "TRACE", tmp_path / "none")
-    monkeypatch.setattr(traces, "TRACES", tmp_path / "none")
-    monkeypatch.setattr(steady, "ORDERS", ("sjf", "fcfs"))
-    monkeypatch.setattr(transfer, "OTHERS", ("lab",))
-    monkeypatch.setattr(rlscheduler, "LENGTHS", (16,))
-    monkeypatch.setattr(budget.decisions, "SIZES", (3, 4))
-    monkeypatch.setattr(budget, "LIMITS_S", (0.001,))
-    how = Measuring(quick=True, jobs=3, folder=tmp_path, kept=KeptResults(None), results=tmp_path)
-    document.save(part, part.measure(how), tmp_path, 1.0)
-    section = part.report(document.read(part, tmp_path), tmp_path)
-    assert document.markdown(section, document.read(part, tmp_path)).startswith("## ")
 
 
 class TestNames:
