@@ -12,6 +12,7 @@ keeps the run: called again, it goes on, and a finished one is only tested.
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -56,8 +57,8 @@ COMMAND = "python -m benchmarks.learned_index"
 MODES = {"backfilling": Mode.COMMIT_FCFS, "no-backfilling": Mode.COMMIT}
 MIXED = "mixed-cloud"
 SETTINGS: Mapping[str, Any] = {"jobs": 400, "criterion": "ratio_of_means"}
-STEPS = {"search": 80_000, "cmaes": 4_000_000}
-"""Two rounds, or some 40 generations, of sequences of 1,024 jobs."""
+STEPS = {"search": 320_000, "cmaes": 4_000_000}
+"""Eight rounds, or some 40 generations, of sequences of 1,024 jobs."""
 RIVALS = {"backfilling": "sjf,f1,saf,f4", "no-backfilling": "sjf,f1,saf,f4", MIXED: "sjf,saf,wgc"}
 WINDOWS = FILE_JOBS // rlscheduler.JOBS
 """Sequences of one file; they share no job."""
@@ -86,7 +87,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     config = configs.of({**own, **SETTINGS, **dict(map(configs.parse_option, asked.set))})
     begun = time.process_time()
     on = TrainedOn(scenario.name, scenario.digest, MODES.get(asked.task, scenario.mode))
-    _learn(asked.folder, config, asked.task, on, _tell(begun))
+    words = sys.argv[1:] if arguments is None else arguments
+    made = TrainingProgress(command=shlex.join([*COMMAND.split(), *words]), commit=commit())
+    _learn(asked.folder, config, asked.task, on, made, _tell(begun))
     print(f"learned in {time.process_time() - begun:.0f} CPU seconds", flush=True)
     policy = learned(asked.folder / BEST)
     names = list(dict.fromkeys([asked.base, *RIVALS[asked.task].split(",")]))
@@ -113,7 +116,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _learn(folder: Path, config: Training, name: str, on: TrainedOn, tell: Tell) -> None:
+def _learn(
+    folder: Path,
+    config: Training,
+    name: str,
+    on: TrainedOn,
+    made: TrainingProgress,
+    tell: Tell,
+) -> None:
     """Learn, or go on; the artifact in the folder is `learned:FOLDER/best` for other commands."""
     with exclusive(folder, "training"):
         if (folder / configs.FILE).is_file():
@@ -123,7 +133,7 @@ def _learn(folder: Path, config: Training, name: str, on: TrainedOn, tell: Tell)
                     {"folder": "another one, or the same settings"},
                 )
         else:
-            begin(config, on, folder, TrainingProgress(command=COMMAND, commit=commit()))
+            begin(config, on, folder, made)
         with ProcessPool(task_of(name, config, start_in(folder))) as pool:
             learn(pool, IndexRun.read(folder), on, tell)
 
