@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,22 +14,8 @@ from scheduler.storage.growing_files import PIECE, GrowingFile, pieces, receive
 from scheduler.storage.job_storage import JobStorage
 from scheduler.storage.objects import ObjectStorage
 from scheduler.storage.stored_folders import FolderWriter, fetch, newest
-from tests.support import s3
 
 _NUMBERS = itertools.count(1)
-
-
-@pytest.fixture(scope="module")
-def s3_server() -> Iterator[str]:
-    with s3.server() as address:
-        yield address
-
-
-@pytest.fixture
-def s3_url(s3_server: str, monkeypatch) -> str:
-    for name, value in s3.variables(s3_server).items():
-        monkeypatch.setenv(name, value)
-    return s3.new_bucket()
 
 
 @pytest.fixture(params=["memory", "file", "s3"])

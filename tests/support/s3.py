@@ -14,9 +14,11 @@ _NUMBERS = itertools.count(1)
 @contextmanager
 def server() -> Iterator[str]:
     """The address of a server without buckets. Skips where its packages are not installed."""
-    pytest.importorskip("s3fs", reason="the extra fulcrum-scheduler[s3] is not installed")
-    moto = pytest.importorskip("moto.server", reason="moto[server] is not installed")
-    serving = moto.ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    for module in ("s3fs", "moto.server"):
+        pytest.importorskip(module, reason="the extra fulcrum-scheduler[s3-test] is not installed")
+    from moto.server import ThreadedMotoServer
+
+    serving = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     serving.start()
     try:
         host, port = serving.get_host_and_port()
