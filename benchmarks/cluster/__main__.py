@@ -20,6 +20,7 @@ end at once, from the first submission to the last end. The exit code is 1 if a 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 import time
@@ -207,8 +208,9 @@ def main() -> int:
     chosen = [name for name in PARTS if name in (asked.parts or PARTS)]
     found: dict[str, Found] = {}
     for part in chosen:
-        own = OWN_NODES.get(part)
-        found[part] = own(asked) if own else _on_four_nodes(part, asked)
+        own, load = OWN_NODES.get(part), os.getloadavg()[0]
+        measured = own(asked) if own else _on_four_nodes(part, asked)
+        found[part] = measured | {"load_before_and_after": [load, os.getloadavg()[0]]}
         tell(f"{part}: {found[part]}")
     if asked.json:
         write_json(found, asked.json)

@@ -25,8 +25,14 @@ def program(name: str, *argv: str) -> JobInput:
 
 def ended(jobs: Sequence[JobHandle]) -> list[JobDetail]:
     """The jobs once all have ended. Raises `RuntimeError` if they do not."""
-    until(lambda: all(job.refresh().done for job in jobs), "jobs do not end")
+    wait_for(jobs, lambda job: job.refresh().done)
     return [job.detail() for job in jobs]
+
+
+def wait_for(jobs: Sequence[Any], has_ended: Callable[[Any], bool], look_s: float = 0.5) -> None:
+    """Wait for one job after another: who asks about all again and again keeps the service busy."""
+    for job in jobs:
+        until(lambda job=job: has_ended(job), "jobs do not end", look_s)  # type: ignore[misc]
 
 
 def until(holds: Callable[[], bool], problem: str, look_s: float = 0.5) -> None:
