@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from scheduler.decisions.state import blocks
-from tests.support import postgres
+from tests.support import postgres, s3
 
 # Memory that copies of a world do not set must not matter. Here it is NaN as a float, and far out
 # of range as an index.
@@ -47,3 +47,18 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
     name = f"fulcrum_{os.getpid()}_{next(_databases)}"
     with postgres.database(postgres_server, name) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """The address of an S3-compatible server."""
+    with s3.server() as address:
+        yield address
+
+
+@pytest.fixture
+def s3_url(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of a folder in a bucket of this test's own; the environment names the server."""
+    for name, value in s3.variables(s3_server).items():
+        monkeypatch.setenv(name, value)
+    return s3.new_bucket()

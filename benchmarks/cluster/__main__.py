@@ -1,9 +1,15 @@
-"""Four nodes of Ray on this machine: a node dies, the head is away, many short programs.
+"""Nodes of Ray on this machine: starts, a cold node, a node's death, an absent head, a burst.
 
-python -m benchmarks.cluster [death] [head] [burst] [--jobs 60] [--away 120] [--commands 500]
-    [--json]
+python -m benchmarks.cluster [starts] [cold] [burst] [head] [death] [--starts 200] [--ray-jobs 20]
+    [--joins 8] [--commands 500] [--away 120] [--jobs 60] [--json]
 
-`death`: trainings, inferences and programs run on four nodes, and one node is killed with all its
+`starts`: the start of a job on an idle device, from its submission to its first line, by the local
+executor, by the one on Ray and as a Ray Job (`date`, without torch), and the rates of programs
+that end at once, by Fulcrum and as Ray Jobs; one node with two CPUs. It needs `ray[default]`.
+`cold`: a node without a living process joins; no job is placed on it before it is up, and the
+first job there starts at once. The other parts have four nodes.
+
+`death`: trainings, inferences and programs run, and one node is killed with all its
 processes. Each job must end well, once; no attempt may be placed on a node that is not up; a
 training that was lost goes on from a saved epoch. `head`: the head of Ray is killed while
 programs run, comes back after some time, and the nodes join again. The service must answer all the
@@ -14,22 +20,25 @@ end at once, from the first submission to the last end. The exit code is 1 if a 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from api.local_cluster import LocalCluster, local_cluster
 from api.local_service import private_service
 from benchmarks.arguments import add_json, write_json
+from benchmarks.cluster.cold import cold
+from benchmarks.cluster.jobs import Found, ended, program, tell, until
+from benchmarks.cluster.starts import starts
 from fulcrum import Client, JobHandle
 
 if TYPE_CHECKING:
     from api.client.files import JobInput
-    from api.schemas import JobDetail
 
 POOLS = {"a": "fast", "b": "fast", "c": "slow", "d": "slow"}
 VICTIM = "c"
@@ -39,17 +48,15 @@ PRICES = {
 }
 LOST_AFTER_S = {"death": 15.0, "head": 120.0, "burst": 120.0}
 """Four nodes that join again one after another need more time than a dead one shall have."""
-PATIENCE_S = 1200.0
-Found = dict[str, Any]
 
 
 def death(client: Client, cluster: LocalCluster, asked: argparse.Namespace) -> Found:
     """A node dies in the middle."""
     jobs = client.submit_batch(mixed(asked.jobs))
-    _until(lambda: _saved(client, jobs) >= 1, "nothing runs on the node")
+    until(lambda: _saved(client, jobs) >= 1, "nothing runs on the node")
     killed_at = time.time()
     cluster.kill(VICTIM)
-    details = _ended(jobs)
+    details = ended(jobs)
     events = client.node_events(VICTIM).events
     up = [event.time.timestamp() for event in events if event.name == "up"]
     wrong = [
@@ -83,19 +90,19 @@ def head(client: Client, cluster: LocalCluster, asked: argparse.Namespace) -> Fo
     """The head is away for a while."""
     # Balanced ones would wait for the cheap pool.
     long = [
-        _program(f"long-{at}", "sleep", str(asked.away + 60)) | {"preference": "fast"}
+        program(f"long-{at}", "sleep", str(asked.away + 60)) | {"preference": "fast"}
         for at in range(8)
     ]
     jobs = client.submit_batch(long)
-    _until(lambda: all(job.refresh().state == "RUNNING" for job in jobs), "programs do not start")
+    until(lambda: all(job.refresh().state == "RUNNING" for job in jobs), "programs do not start")
     pids = {job.id: job.detail().history[0].pid for job in jobs}
     cluster.kill_head()
-    until, answers, slowest = time.monotonic() + asked.away, Counter[str](), 0.0
+    back_at, answers, slowest = time.monotonic() + asked.away, Counter[str](), 0.0
     more: list[JobHandle] = []
-    while time.monotonic() < until:
+    while time.monotonic() < back_at:
         begun = time.monotonic()
         try:
-            more.append(client.submit(_program(f"short-{len(more)}", "true")))
+            more.append(client.submit(program(f"short-{len(more)}", "true")))
             answers["accepted"] += 1
         except Exception as error:  # what a client sees is what is measured
             answers[type(error).__name__] += 1
@@ -104,8 +111,8 @@ def head(client: Client, cluster: LocalCluster, asked: argparse.Namespace) -> Fo
     cluster.start_head()
     for name in POOLS:
         cluster.join(name)
-    cluster.wait(client, _tell)
-    details = _ended([*jobs, *more])
+    cluster.wait(client, tell)
+    details = ended([*jobs, *more])
     wrong = [f"{count} × {name}" for name, count in answers.items() if name != "accepted"]
     wrong += [
         f"job {job.id} ({job.name}) {job.state} in {len(job.history)} attempts"
@@ -129,8 +136,8 @@ def head(client: Client, cluster: LocalCluster, asked: argparse.Namespace) -> Fo
 def burst(client: Client, _cluster: LocalCluster, asked: argparse.Namespace) -> Found:
     """Many programs that end at once."""
     begun = time.monotonic()
-    jobs = client.submit_batch([_program(f"c-{at}", "true") for at in range(asked.commands)])
-    details = _ended(jobs)
+    jobs = client.submit_batch([program(f"c-{at}", "true") for at in range(asked.commands)])
+    details = ended(jobs)
     seconds = time.monotonic() - begun
     wrong = [f"job {job.id} {job.state}" for job in details if job.state != "SUCCEEDED"]
     return {"commands": len(jobs), "jobs_per_s": round(len(jobs) / seconds, 2), "wrong": wrong}
@@ -156,12 +163,8 @@ def mixed(count: int) -> list[JobInput]:
         for at in range(count // 10)
     ]
     left = count - len(trainings) - len(inferences)
-    programs = [_program(f"program-{at}", "sleep", "3") for at in range(left)]
+    programs = [program(f"program-{at}", "sleep", "3") for at in range(left)]
     return [*trainings, *programs, *inferences]
-
-
-def _program(name: str, *argv: str) -> JobInput:
-    return {"kind": "command", "name": name, "max_duration": "1h", "work": {"argv": list(argv)}}
 
 
 def _saved(client: Client, jobs: Sequence[JobHandle]) -> int:
@@ -177,28 +180,13 @@ def _saved(client: Client, jobs: Sequence[JobHandle]) -> int:
     )
 
 
-def _ended(jobs: Sequence[JobHandle]) -> list[JobDetail]:
-    _until(lambda: all(job.refresh().done for job in jobs), "jobs do not end")
-    return [job.detail() for job in jobs]
-
-
-def _until(holds: Callable[[], bool], problem: str) -> None:
-    end = time.monotonic() + PATIENCE_S
-    while not holds():
-        if time.monotonic() > end:
-            raise RuntimeError(f"{problem} within {PATIENCE_S:g} s")
-        time.sleep(0.5)
-
-
-def _tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
-PARTS: Mapping[str, Callable[[Client, LocalCluster, argparse.Namespace], Found]] = {
+FOUR_NODES: Mapping[str, Callable[[Client, LocalCluster, argparse.Namespace], Found]] = {
     "burst": burst,
     "head": head,
     "death": death,
 }
+OWN_NODES: Mapping[str, Callable[[argparse.Namespace], Found]] = {"starts": starts, "cold": cold}
+PARTS = (*OWN_NODES, *FOUR_NODES)
 
 
 def main() -> int:
@@ -209,22 +197,27 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
-    parser.add_argument("--jobs", type=int, default=60, help="of `death`")
+    parser.add_argument("--starts", type=int, default=200, help="jobs by each executor")
+    parser.add_argument("--ray-jobs", type=int, default=20, help="of Ray's own, of `starts`")
+    parser.add_argument("--joins", type=int, default=8, help="of `cold`")
+    parser.add_argument("--commands", type=int, default=500, help="of `burst` and `starts`")
     parser.add_argument("--away", type=float, default=120.0, help="seconds without a head")
-    parser.add_argument("--commands", type=int, default=500, help="of `burst`")
+    parser.add_argument("--jobs", type=int, default=60, help="of `death`")
     add_json(parser)
     asked = parser.parse_args()
     chosen = [name for name in PARTS if name in (asked.parts or PARTS)]
     found: dict[str, Found] = {}
     for part in chosen:
-        found[part] = _measured(part, asked)
-        _tell(f"{part}: {found[part]}")
+        own, load = OWN_NODES.get(part), os.getloadavg()[0]
+        measured = own(asked) if own else _on_four_nodes(part, asked)
+        found[part] = measured | {"load_before_and_after": [load, os.getloadavg()[0]]}
+        tell(f"{part}: {found[part]}")
     if asked.json:
         write_json(found, asked.json)
     return int(any(part["wrong"] for part in found.values()))
 
 
-def _measured(part: str, asked: argparse.Namespace) -> Found:
+def _on_four_nodes(part: str, asked: argparse.Namespace) -> Found:
     """One part on a cluster of its own."""
     with tempfile.TemporaryDirectory(prefix="fulcrum-cluster-") as name:
         folder = Path(name)
@@ -234,8 +227,8 @@ def _measured(part: str, asked: argparse.Namespace) -> Found:
         ):
             for node in POOLS:
                 cluster.join(node)
-            cluster.wait(client, _tell)
-            return PARTS[part](client, cluster, asked)
+            cluster.wait(client, tell)
+            return FOUR_NODES[part](client, cluster, asked)
 
 
 if __name__ == "__main__":

@@ -93,7 +93,13 @@ class ObjectStorage:
     def move(self, folder: str, target: str) -> None:
         """Rename a folder; raises `OSError`."""
         with self._reported(folder):
-            self._fs.mv(self._at(folder), self._at(target), recursive=True)
+            if self._local:
+                self._fs.mv(self._at(folder), self._at(target), recursive=True)
+                return
+            # `mv` of a bucket takes the folders in between for objects.
+            for name in self.sizes(folder):
+                self._fs.cp_file(self._at(f"{folder}/{name}"), self._at(f"{target}/{name}"))
+            self.remove(folder)
 
     def _at(self, name: str) -> str:
         return f"{self._root}/{name}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,8 @@ from scheduler.executors.base import AttemptKey, Exited, Started
 from scheduler.executors.cluster import ClusterExecutor
 from scheduler.executors.cluster.attempt import ClusterAttempt
 from scheduler.executors.cluster.base import NodeMembers
-from scheduler.executors.cluster.node import NodeLink
+from scheduler.executors.cluster.node import NodeLink, TalkStage
+from scheduler.executors.local import LocalExecutor
 from scheduler.executors.path_needs import PathKind, PathNeed
 from scheduler.executors.silence import SilenceLimit
 from scheduler.testing.in_process import DIGEST, InProcessCluster
@@ -78,6 +80,33 @@ def test_a_node_takes_no_job_while_something_is_in_the_way(cluster, tmp_path) ->
     service.until_state(A, NodeState.DRAINING)
     assert service.executor.nodes()[A].reason == "it does not see the folder"
     cluster.nodes[A].obstacle = ""
+    service.until_state(A, NodeState.UP)
+    service.executor.close()
+
+
+def test_a_node_that_begins_again_takes_no_job_before_it_is_ready(cluster, tmp_path) -> None:
+    service = Service(tmp_path, cluster)
+    service.until_state(A, NodeState.UP)
+    node, link, imported = cluster.nodes[A], service.executor._links.get(A), threading.Event()
+
+    class Cold(LocalExecutor):
+        ready = imported
+
+    node._open = lambda folder: Cold(folder / "run")
+    cluster.cut(A)
+    service.until_state(A, NodeState.UNREACHABLE)
+    service.until(lambda: link.again_at > 0)  # its last poll has failed
+    node.restart()
+    cluster.heal(A)
+
+    def settled() -> bool:
+        with service.executor._lock:
+            return bool(node.agent._service) and link.stage is TalkStage.OPEN
+
+    service.until(settled)
+    assert service.state(A) is NodeState.BOOTING
+    assert service.executor.nodes()[A].reason == "it is getting ready"
+    imported.set()
     service.until_state(A, NodeState.UP)
     service.executor.close()
 

@@ -36,6 +36,14 @@ def ray_cluster(tmp_path: Path) -> Iterator[RayCluster]:
     destroy(tmp_path / f"nodes-{os.getuid()}")
 
 
+@pytest.fixture(params=["file", "s3"])
+def storage(request, tmp_path: Path) -> ObjectStorage:
+    """Made before the raylets, which inherit the environment that names S3's server."""
+    if request.param == "s3":
+        return ObjectStorage(request.getfixturevalue("s3_url"))
+    return ObjectStorage(f"file://{tmp_path}/storage")
+
+
 def launch(executor: MirroringExecutor, root: Path, number: int, node: str) -> LaunchSpec:
     spec = LaunchSpec(
         attempt=f"17.{number}",
@@ -52,9 +60,8 @@ def launch(executor: MirroringExecutor, root: Path, number: int, node: str) -> L
 
 
 def test_a_job_goes_on_elsewhere_when_its_node_is_gone(
-    ray_cluster: RayCluster, tmp_path: Path
+    storage: ObjectStorage, ray_cluster: RayCluster, tmp_path: Path
 ) -> None:
-    storage = ObjectStorage(f"file://{tmp_path}/storage")
     root, sink = tmp_path / "service" / "jobs", Recorder()
     stored = {
         "shared": root.parent,

@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from agents.registry.registry import offer
 from envs.scenarios.scenario import Failures
 from envs.scenarios.supply import Supply
 from envs.simulator.cluster_spec import ClusterSpec
@@ -56,6 +57,7 @@ CASES = [
     ("best-value", Mode.EASY),
     ("made:greedy", Mode.EASY),
 ]
+LEARNED = ("learned:fulcrum", Mode.GREEDY)
 
 
 class Made:
@@ -319,8 +321,13 @@ def test_placements_are_equal_simulated_pulled_and_live(name, mode, seed, tmp_pa
     assert [(a.job, a.placed_at, a.pool, a.width) for (a,) in attempts] == expected
 
 
-@pytest.mark.parametrize(("name", "mode"), thinned(CASES, 2), ids=[name for name, _ in CASES])
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    thinned([*CASES, LEARNED], 2),
+    ids=[name for name, _ in (*CASES, LEARNED)],
+)
 def test_placements_are_equal_when_nodes_break_down(name, mode, tmp_path, monkeypatch):
+    offer()
     # One node for each pool: which of two equal nodes a job takes is each side's own business.
     pools = tuple(replace(pool, devices_per_node=pool.count, nodes=1) for pool in POOLS)
     outages = [(START + 150.25, "cpu", 0), (START + 260.5, "gpu", 0)]

@@ -18,8 +18,10 @@ from scheduler.storage.stored_folders import FolderWriter, fetch, newest
 _NUMBERS = itertools.count(1)
 
 
-@pytest.fixture(params=["memory", "file"])
+@pytest.fixture(params=["memory", "file", "s3"])
 def storage(request, tmp_path: Path) -> ObjectStorage:
+    if request.param == "s3":
+        return ObjectStorage(request.getfixturevalue("s3_url"))
     memory = f"memory://storage-{next(_NUMBERS)}"
     return ObjectStorage(memory if request.param == "memory" else f"file://{tmp_path}/storage")
 

@@ -191,6 +191,7 @@ class NodeLink:
             engine_id=self.facts.engine_id,
         )
         self.stage, self.after, self.refused = TalkStage.ATTENDED, 0, ""
+        self.warm = False  # its next poll tells
 
     def clock_says(self, now: float, sent_at: float) -> None:
         """Its clock's time, in an answer just received to a call of `sent_at`.
