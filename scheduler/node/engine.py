@@ -21,6 +21,8 @@ THIS_MACHINE = "127.0.0.2"
 PORT = 6379
 TOKEN_FILE = Path("ray") / "token"
 """In the data folder."""
+TOKEN_VARIABLE = "RAY_AUTH_TOKEN_PATH"
+"""Names the token's file to Ray's processes."""
 _START_S = 120.0
 
 
@@ -42,7 +44,7 @@ def environment(token: Path | None) -> dict[str, str]:
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     }
     if token is not None:
-        safe |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
+        safe |= {"RAY_AUTH_MODE": "token", TOKEN_VARIABLE: str(token)}
     return safe
 
 
