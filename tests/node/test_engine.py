@@ -50,6 +50,38 @@ def test_a_head_listens_on_this_machine_alone_unless_told(tmp_path: Path, starte
     assert variables["RAY_worker_oom_score_adjustment"] == "0"
 
 
+@pytest.mark.parametrize(
+    ("address", "alone"),
+    [
+        ("127.0.0.2:6379", True),
+        ("[::1]:6379", False),
+        ("127.0.0.1:6379", False),
+        ("localhost:6379", False),
+        ("10.0.0.5:6379", False),
+        ("head.example.org:6379", False),
+        ("auto", False),
+    ],
+)
+def test_which_addresses_are_for_this_machine_alone(address: str, alone: bool) -> None:
+    """Ray takes all names of this machine for its outer address, but 127.0.0.2 as it is."""
+    assert engine.for_this_machine_alone(address) is alone
+
+
+def test_the_environment_may_have_the_token(tmp_path: Path) -> None:
+    file, home = tmp_path / "token", str(tmp_path / "home")
+    mode = {"RAY_AUTH_MODE": "token", "HOME": home}
+    assert not engine.environment_has_token({})
+    assert not engine.environment_has_token({"RAY_AUTH_TOKEN": "secret", "HOME": home})
+    assert not engine.environment_has_token(mode)
+    assert engine.environment_has_token(mode | {"RAY_AUTH_TOKEN": "secret"})
+    assert not engine.environment_has_token(mode | {"RAY_AUTH_TOKEN_PATH": str(file)})
+    file.write_text("secret")
+    assert engine.environment_has_token(mode | {"RAY_AUTH_TOKEN_PATH": str(file)})
+    (tmp_path / "home" / ".ray").mkdir(parents=True)
+    (tmp_path / "home" / ".ray" / "auth_token").write_text("secret")
+    assert engine.environment_has_token(mode)
+
+
 def test_a_node_joins_under_its_name(tmp_path: Path, started) -> None:
     engine.join("10.0.0.5:6379", "gpu-a", engine.token_file(tmp_path), "10.0.0.6")
     assert started[0][0] == [
