@@ -148,6 +148,16 @@ def test_what_readyz_tells_the_doctor_tells(fulcrum, world, monkeypatch):
     assert "the fork server hangs" in told
 
 
+def test_agents_of_other_services_are_a_warning(fulcrum, world, monkeypatch):
+    monkeypatch.setattr(health, "FRESH_S", 0.0)
+    text = "gpu-a: agents of another service, fulcrum-old, are there too"
+    warning = problems.HealthProblem("nodes", text, "give each service nodes", fatal=False)
+    world.service.checkup.node_warnings = lambda: [warning]
+    found = fulcrum.json("--data", str(world.folder), "doctor")
+    told = {"name": "nodes", "verdict": "warn", "text": text, "advice": "give each service nodes"}
+    assert told in found
+
+
 def test_a_disk_that_is_nearly_full_fails(fulcrum, world, monkeypatch):
     monkeypatch.setattr(problems, "LEAST_SHARE", 1.0)
     monkeypatch.setenv("FULCRUM_MIN_FREE", "900PiB")

@@ -11,6 +11,7 @@ from scheduler import settings
 from scheduler.domain.errors import InputError, StateError
 from scheduler.executors.cluster import ClusterExecutor
 from scheduler.executors.local import LocalExecutor
+from scheduler.executors.ray import RayTransport
 from scheduler.node import engine, storage_check
 from scheduler.node.executor import namespace, runner
 from scheduler.node.mirroring_executor import MirroringExecutor
@@ -150,6 +151,19 @@ def test_without_ray_the_error_says_how_to_get_it(tmp_path: Path, monkeypatch) -
     there = settings.load(overrides={"data_dir": tmp_path, "executor.kind": "ray"})
     with pytest.raises(InputError, match="Ray is not installed"):
         runner(there)
+
+
+def test_agents_of_other_services_are_a_warning(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(engine, "find_spec", lambda _: True)
+    made = runner(settings.load(overrides={"data_dir": tmp_path, "executor.kind": "ray"}))
+    assert list(made.warnings()) == []
+    found = {"fulcrum-old": ["gpu-a", "gpu-b"]}
+    monkeypatch.setattr(RayTransport, "foreign_agents", lambda _: found)
+    made = runner(settings.load(overrides={"data_dir": tmp_path, "executor.kind": "ray"}))
+    (problem,) = made.warnings()
+    assert problem.text.startswith("gpu-a, gpu-b: agents of another service, fulcrum-old, are")
+    assert "ray.linger_s" in problem.advice
+    assert not problem.fatal
 
 
 def test_services_of_different_databases_do_not_meet(tmp_path: Path) -> None:
