@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 PROJECT = "fulcrum-scheduler"
-EXTRAS = {"service", "train", "postgres", "ray", "otel", "dev"}
+EXTRAS = {"service", "train", "postgres", "ray", "s3", "otel", "dev"}
 PLATFORM = re.compile(r"nvidia-(?!ml-py$)|cuda-|triton$")
 HEADER = f"# The versions that {PROJECT} is tested with; `make constraints` writes this file."
 

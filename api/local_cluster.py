@@ -17,17 +17,19 @@ from scheduler.node import engine
 
 TIMEOUT_S = 240.0
 """Seconds for nodes to become ready."""
+_BRIDGE = "scheduler.executors.ray.bridge"
+"""A service's connection to the head."""
 
 
 class LocalCluster:
     """Each node is a Ray node with an address and a run folder of its own, as on another machine.
 
-    `folder` is that of the service; `pools` names the pool of each node; `port` is that of the
-    head (default: a free one).
+    `folder` is that of the service, and of no other cluster; `pools` names the pool of each node;
+    `port` is that of the head (default: a free one).
     """
 
     def __init__(self, folder: Path, pools: Mapping[str, str], port: int | None = None) -> None:
-        self._folder = folder
+        self._folder = folder.resolve()
         self._pools = pools
         self._hosts = {name: f"127.0.0.{at}" for at, name in enumerate(pools, start=11)}
         self._port = port or _free_port()
@@ -71,21 +73,22 @@ class LocalCluster:
         run = f"{self._folder / 'nodes'}-{os.getuid()}"
         host = self._hosts[name]
         marks = f"node-ip-address={host}", f"node_ip_address={host}"
-        _end(
-            lambda line: (
-                any(mark in line for mark in marks) or (run in line and f"/{name}/run" in line)
+        self._end(
+            lambda line, own: (
+                (own and any(mark in line for mark in marks))
+                or (run in line and f"/{name}/run" in line)
             )
         )
 
     def kill_head(self) -> None:
         """End the head."""
-        # Other heads of this machine have the same host.
         marks = f"{engine.THIS_MACHINE}:{self._port}", f"gcs_server_port={self._port}"
         nodes = [f"address={host}" for host in self._hosts.values()]
-        _end(
-            lambda line: (
-                any(mark in line for mark in marks)
-                and "fulcrum" not in line
+        self._end(
+            lambda line, own: (
+                own
+                and any(mark in line for mark in marks)
+                and _BRIDGE not in line
                 and not any(node in line for node in nodes)
             )
         )
@@ -95,6 +98,25 @@ class LocalCluster:
         for name in self._pools:
             self.kill(name)
         self.kill_head()
+
+    def _end(self, belongs: Callable[[str, bool], bool]) -> None:
+        """Kill the processes with such command lines, and their descendants.
+
+        `belongs` gets the line, and whether the process is one of Ray's in this cluster.
+        """
+        found: set[psutil.Process] = set()
+        for process in _others():
+            with suppress(psutil.Error):
+                if belongs(" ".join(process.cmdline()), self._owns(process)):
+                    found |= {process, *process.children(recursive=True)}
+        for process in found:
+            with suppress(psutil.Error):
+                process.kill()
+
+    def _owns(self, process: psutil.Process) -> bool:
+        """Other clusters of this machine have nodes of the same addresses, but other tokens."""
+        token = process.environ().get(engine.TOKEN_VARIABLE)
+        return token is not None and Path(token).resolve().is_relative_to(self._folder)
 
 
 @contextmanager
@@ -111,18 +133,6 @@ def local_cluster(folder: Path, pools: Mapping[str, str]) -> Iterator[LocalClust
 def _free_port() -> int:
     with socket.create_server((engine.THIS_MACHINE, 0)) as free:
         return int(free.getsockname()[1])
-
-
-def _end(belongs: Callable[[str], bool]) -> None:
-    """Kill the processes with such command lines, and their descendants."""
-    found: set[psutil.Process] = set()
-    for process in _others():
-        with suppress(psutil.Error):
-            if belongs(" ".join(process.cmdline())):
-                found |= {process, *process.children(recursive=True)}
-    for process in found:
-        with suppress(psutil.Error):
-            process.kill()
 
 
 def _others() -> Iterable[psutil.Process]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,7 @@ from scheduler.node.executor import runner
 from scheduler.policies import lookup
 from scheduler.policies.lookup import PolicyResolver
 from scheduler.policies.search import limited
+from scheduler.problems import HealthProblem
 from scheduler.service.components import Components
 from scheduler.service.data_folder_lock import FolderLock, take_over
 from scheduler.service.grace_periods import GracePeriods
@@ -142,6 +143,7 @@ def _leading(
             SystemClock(),
             ask=runs.ask,
             storage=runs.storage,
+            node_warnings=runs.warnings,
             lock=lock,
             replay=replay,
             policies=policies,
@@ -194,14 +196,15 @@ def components(
     derive: Derive | None = None,
     ask: Ask | None = None,
     storage: ObjectStorage | None = None,
+    node_warnings: Callable[[], Iterable[HealthProblem]] = tuple,
     leads: bool = True,
 ) -> Components:
     """The components of a service: those given, and others as the settings say.
 
     `lock` is released when the service stops. `shared`: the store, if other services may use it.
-    `derive`, `ask`, `storage`: see `Components`. `leads`: False for a follower, which refuses no
-    policy for the crashes of earlier services. Raises `InputError` if this machine has the devices
-    of no pool.
+    `derive`, `ask`, `storage`, `node_warnings`: see `Components`. `leads`: False for a follower,
+    which refuses no policy for the crashes of earlier services. Raises `InputError` if this machine
+    has the devices of no pool.
     """
     if derive is None and not inventory.present:
         raise InputError(
@@ -214,6 +217,7 @@ def components(
         executor=executor,
         ask=ask,
         storage=storage,
+        node_warnings=node_warnings,
         inventory=inventory,
         estimator=Estimator(
             store.measurements(), inventory.present, default_s=settings.default_runtime_s

@@ -18,7 +18,7 @@ class HealthProblem:
     """One problem of the service or its machine."""
 
     part: str
-    """`disk`, `store`, `executor`, `dispatcher`, `policy`, `pools`, `logs` or `checks`."""
+    """`disk`, `store`, `executor`, `dispatcher`, `policy`, `pools`, `nodes`, `logs` or `checks`."""
     text: str
     """One sentence for a person."""
     advice: str = ""

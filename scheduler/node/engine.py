@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
+from ipaddress import ip_address
 from pathlib import Path
 
 from scheduler.domain.errors import InputError, StateError
@@ -21,6 +22,8 @@ THIS_MACHINE = "127.0.0.2"
 PORT = 6379
 TOKEN_FILE = Path("ray") / "token"
 """In the data folder."""
+TOKEN_VARIABLE = "RAY_AUTH_TOKEN_PATH"
+"""Names the token's file to Ray's processes."""
 _START_S = 120.0
 
 
@@ -42,8 +45,30 @@ def environment(token: Path | None) -> dict[str, str]:
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     }
     if token is not None:
-        safe |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
+        safe |= {"RAY_AUTH_MODE": "token", TOKEN_VARIABLE: str(token)}
     return safe
+
+
+def environment_has_token(variables: Mapping[str, str]) -> bool:
+    """Whether Ray's processes with these variables have the token of a cluster that exists."""
+    if variables.get("RAY_AUTH_MODE") != "token":
+        return False
+    path = Path(variables.get("HOME", "")) / ".ray" / "auth_token"
+    file = Path(variables.get(TOKEN_VARIABLE) or path)
+    return bool(variables.get("RAY_AUTH_TOKEN")) or file.is_file()
+
+
+def for_this_machine_alone(address: str) -> bool:
+    """Whether no other machine reaches a head at this address.
+
+    Ray takes `auto`, localhost, 127.0.0.1 and ::1 for its outer address.
+    """
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        found = ip_address(host)
+    except ValueError:
+        return False
+    return found.is_loopback and host not in ("127.0.0.1", "::1")
 
 
 def start_head(host: str, port: int, token: Path) -> str:

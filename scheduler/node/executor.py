@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from scheduler.hardware.elastic_pools import elastic_pools
 from scheduler.hardware.limits import cpu_quota
 from scheduler.node import agent, engine, shared_folder, storage_check
 from scheduler.node.mirroring_executor import MirroringExecutor
+from scheduler.problems import HealthProblem
 from scheduler.service.nodes.node_paths import Ask
 from scheduler.storage.objects import ObjectStorage
 
@@ -31,6 +33,8 @@ class Runner:
     """Asks its nodes what they have; None: it runs jobs on this machine."""
     storage: ObjectStorage | None = None
     """Where the files of jobs are; None: in the data folder."""
+    warnings: Callable[[], Iterable[HealthProblem]] = tuple
+    """What is not well with the nodes, but keeps no job from starting."""
 
 
 def runner(settings: config.Settings) -> Runner:
@@ -44,11 +48,13 @@ def runner(settings: config.Settings) -> Runner:
     }
     if settings.executor.kind == "ray":
         storage = None if settings.storage is None else ObjectStorage(settings.storage)
-        nodes = _on_ray(settings, options, storage)
+        transport = _transport(settings, options, storage)
+        nodes = _on_ray(settings, transport)
         executor: Executor = nodes
         if storage is not None:
             executor = MirroringExecutor(nodes, storage, settings.data_dir.absolute() / "jobs")
-        return Runner(executor, nodes.questions.ask, storage)
+        foreign = transport.foreign_agents
+        return Runner(executor, nodes.questions.ask, storage, lambda: _foreign(foreign()))
     if settings.storage is not None:
         raise InputError(
             "storage is for jobs on other machines",
@@ -65,11 +71,11 @@ def namespace(settings: config.Settings) -> str:
     return settings.ray.namespace or f"fulcrum-{known}"
 
 
-def _on_ray(
+def _transport(
     settings: config.Settings, options: dict[str, Any], storage: ObjectStorage | None
-) -> ClusterExecutor:
+) -> RayTransport:
     engine.check_installed()
-    ray, code = settings.ray, digest()
+    ray = settings.ray
     agents = agent.AgentConfig(
         folder=ray.node_folder,
         namespace=namespace(settings),
@@ -86,19 +92,36 @@ def _on_ray(
         executor=options,
     )
     bridge = BridgeConfig(
-        ray.address, namespace(settings), agent.OPENER, code, agent.encode(agents)
+        ray.address, namespace(settings), agent.OPENER, digest(), agent.encode(agents)
     )
     token = settings.data_dir / engine.TOKEN_FILE
-    transport = RayTransport(
+    return RayTransport(
         bridge,
         settings.data_dir / "ray" / "bridge.log",
         environment=engine.environment(token if token.is_file() else None),
     )
+
+
+def _on_ray(settings: config.Settings, transport: RayTransport) -> ClusterExecutor:
     return ClusterExecutor(
         transport,
-        digest=code,
+        digest=digest(),
         pools=elastic_pools(settings.pools),
         provider=transport,
         notice_grace_s=settings.preemption.grace_s,
-        lost_after_s=ray.lost_after_s,
+        lost_after_s=settings.ray.lost_after_s,
     )
+
+
+def _foreign(agents: Mapping[str, Sequence[str]]) -> Iterator[HealthProblem]:
+    """Agents of other services, or of this one under an earlier name, on the same nodes."""
+    for namespace, nodes in agents.items():
+        text = (
+            f"{', '.join(nodes)}: agents of another service, {namespace}, are there too: it may "
+            "run jobs on the same devices"
+        )
+        advice = (
+            "give each service nodes of its own; agents that no service uses end by themselves "
+            "ray.linger_s after their last job"
+        )
+        yield HealthProblem("nodes", text, advice, fatal=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from scheduler.domain.groups.projects import Project
 from scheduler.estimates.estimator import Estimator
 from scheduler.executors.base import Executor
 from scheduler.hardware.inventory import Inventory
+from scheduler.problems import HealthProblem
 from scheduler.service.data_folder_lock import FolderLock
 from scheduler.service.grace_periods import GracePeriods
 from scheduler.service.maintenance.retention import RetentionRule
@@ -76,6 +77,8 @@ class Components:
     """Asks nodes what they have of what jobs name; None: jobs run on the service's machine."""
     storage: ObjectStorage | None = None
     """Where the files of jobs are; None: in the data folder, which all nodes share."""
+    node_warnings: Callable[[], Iterable[HealthProblem]] = tuple
+    """What is not well with the nodes, but keeps no job from starting."""
     channels: Channels = Channels()  # noqa: RUF009 - frozen
     """Where notifications may go."""
     success_checkpoints: bool = False

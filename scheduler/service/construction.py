@@ -223,6 +223,7 @@ def checkup(
         parts.crashes,
         parts.disks,
         parts.least_free,
+        parts.node_warnings,
     )
 
 

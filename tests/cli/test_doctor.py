@@ -148,6 +148,16 @@ def test_what_readyz_tells_the_doctor_tells(fulcrum, world, monkeypatch):
     assert "the fork server hangs" in told
 
 
+def test_agents_of_other_services_are_a_warning(fulcrum, world, monkeypatch):
+    monkeypatch.setattr(health, "FRESH_S", 0.0)
+    text = "gpu-a: agents of another service, fulcrum-old, are there too"
+    warning = problems.HealthProblem("nodes", text, "give each service nodes", fatal=False)
+    world.service.checkup.node_warnings = lambda: [warning]
+    found = fulcrum.json("--data", str(world.folder), "doctor")
+    told = {"name": "nodes", "verdict": "warn", "text": text, "advice": "give each service nodes"}
+    assert told in found
+
+
 def test_a_disk_that_is_nearly_full_fails(fulcrum, world, monkeypatch):
     monkeypatch.setattr(problems, "LEAST_SHARE", 1.0)
     monkeypatch.setenv("FULCRUM_MIN_FREE", "900PiB")
@@ -200,8 +210,13 @@ def test_tokens_are_made_and_revoked(fulcrum, world):
     assert len(plain.split()) == 1
 
 
+def on_ray(folder, address):
+    given = {"data_dir": folder, "executor.kind": "ray", "ray.address": address}
+    return settings.load(overrides=given)
+
+
 def test_a_cluster_on_ray_needs_a_private_token(tmp_path, monkeypatch):
-    chosen = settings.load(overrides={"data_dir": tmp_path, "executor.kind": "ray"})
+    chosen = on_ray(tmp_path, "127.0.0.2:6379")
     monkeypatch.setattr(checks, "find_spec", lambda _: None)
     missing = [(one.name, one.verdict) for one in checks.ray(chosen)]
     assert missing == [("Ray", CheckResult.FAIL), ("Ray's token", CheckResult.WARN)]
@@ -211,6 +226,23 @@ def test_a_cluster_on_ray_needs_a_private_token(tmp_path, monkeypatch):
     token.chmod(0o644)
     assert [one.verdict for one in checks.ray(chosen)] == [CheckResult.WARN]
     assert not list(checks.ray(settings.load(overrides={"data_dir": tmp_path})))
+
+
+@pytest.mark.parametrize("address", ["10.0.0.5:6379", "auto", "127.0.0.1:6379"])
+def test_without_a_token_a_cluster_that_others_reach_is_refused(tmp_path, monkeypatch, address):
+    monkeypatch.setattr(checks, "find_spec", lambda _: True)
+    (finding,) = checks.ray(on_ray(tmp_path, address))
+    assert finding.verdict is CheckResult.FAIL
+    assert "is missing, and other machines may reach the cluster" in finding.text
+    assert "fulcrum serve --ray" in finding.advice
+
+
+def test_the_token_of_a_cluster_that_exists_already_is_in_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setattr(checks, "find_spec", lambda _: True)
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "0" * 64)
+    (finding,) = checks.ray(on_ray(tmp_path, "10.0.0.5:6379"))
+    assert (finding.verdict, finding.text) == (CheckResult.OK, "of this environment")
 
 
 def test_nodes_that_take_no_jobs_and_clocks_that_differ_are_found():

@@ -11,7 +11,7 @@ from pathlib import Path
 from scheduler.domain.elastic_pools import ElasticPool
 from scheduler.domain.resources import DeviceKind
 from scheduler.executors.cluster.base import AgentFailure, EngineConnection, Heard
-from scheduler.executors.ray import RayTransport, transport
+from scheduler.executors.ray import RayTransport, agent_names, transport
 from scheduler.executors.ray.config import BridgeConfig
 from scheduler.executors.ray.frames import Frames
 from tests.support.waiting import PATIENCE_S
@@ -81,6 +81,48 @@ def test_each_bridge_is_told_first_which_machines_are_wanted(tmp_path: Path, mon
     assert first == second == {"provide": {"spot-0": wish}}
 
 
+def test_agents_of_other_services_are_known_by_their_names() -> None:
+    here, gone = "a1" * 28, "b2" * 28
+
+    def actor(name: str, namespace: str) -> dict[str, str]:
+        return {"name": name, "namespace": namespace}
+
+    actors = [
+        actor(agent_names.agent_name("gpu-a", here, "v1"), "own"),
+        actor(agent_names.agent_name("gpu-a", here, "v1"), "other"),
+        actor(agent_names.agent_name("gpu-a", here, "v2"), "other"),
+        actor(agent_names.agent_name("gpu-b", here, "v1"), "other"),
+        actor(agent_names.agent_name("gpu-c", gone, "v1"), "other"),
+        actor("lease:spot-0", "other"),
+        actor("agent:planner", "of another program"),
+        actor("agent", "of another program"),
+    ]
+    assert agent_names.foreign(actors, "own", [here]) == {"other": ["gpu-a", "gpu-b"]}
+
+
+def test_the_bridge_tells_of_other_services_while_it_lives(tmp_path: Path, monkeypatch) -> None:
+    ending = tmp_path / "ending"
+    ending.write_text(_TELLS_OF_OTHERS.format(python=sys.executable, ended=tmp_path / "ended"))
+    ending.chmod(0o755)
+    monkeypatch.setattr(transport.sys, "executable", str(ending))
+    made = RayTransport(CONFIG, tmp_path / "bridge.log")
+    made.start(lambda _: None)
+    assert made.foreign_agents() == {}
+    _until(lambda: made.foreign_agents() == {"other": ["gpu-a"]})
+    (tmp_path / "ended").touch()
+    _until(lambda: made.foreign_agents() == {})
+    made.close()
+
+
+_TELLS_OF_OTHERS = """#!{python}
+import pathlib, socket, sys, time
+from scheduler.executors.ray.frames import Frames
+frames = Frames(socket.socket(fileno=int(sys.argv[4])))
+told = dict(members={{}}, problems={{}}, leaving={{}}, unnamed=0, foreign={{"other": ["gpu-a"]}})
+while not pathlib.Path("{ended}").exists():
+    frames.send(told)
+    time.sleep(0.05)
+"""
 _TAKES_ONE_MESSAGE = """#!{python}
 import json, socket, sys
 from scheduler.executors.ray.frames import Frames

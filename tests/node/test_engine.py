@@ -11,6 +11,7 @@ from scheduler import settings
 from scheduler.domain.errors import InputError, StateError
 from scheduler.executors.cluster import ClusterExecutor
 from scheduler.executors.local import LocalExecutor
+from scheduler.executors.ray import RayTransport
 from scheduler.node import engine, storage_check
 from scheduler.node.executor import namespace, runner
 from scheduler.node.mirroring_executor import MirroringExecutor
@@ -48,6 +49,38 @@ def test_a_head_listens_on_this_machine_alone_unless_told(tmp_path: Path, starte
     assert variables["RAY_AUTH_MODE"] == "token"
     assert variables["RAY_AUTH_TOKEN_PATH"] == str(token)
     assert variables["RAY_worker_oom_score_adjustment"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("address", "alone"),
+    [
+        ("127.0.0.2:6379", True),
+        ("[::1]:6379", False),
+        ("127.0.0.1:6379", False),
+        ("localhost:6379", False),
+        ("10.0.0.5:6379", False),
+        ("head.example.org:6379", False),
+        ("auto", False),
+    ],
+)
+def test_which_addresses_are_for_this_machine_alone(address: str, alone: bool) -> None:
+    """Ray takes all names of this machine for its outer address, but 127.0.0.2 as it is."""
+    assert engine.for_this_machine_alone(address) is alone
+
+
+def test_the_environment_may_have_the_token(tmp_path: Path) -> None:
+    file, home = tmp_path / "token", str(tmp_path / "home")
+    mode = {"RAY_AUTH_MODE": "token", "HOME": home}
+    assert not engine.environment_has_token({})
+    assert not engine.environment_has_token({"RAY_AUTH_TOKEN": "secret", "HOME": home})
+    assert not engine.environment_has_token(mode)
+    assert engine.environment_has_token(mode | {"RAY_AUTH_TOKEN": "secret"})
+    assert not engine.environment_has_token(mode | {"RAY_AUTH_TOKEN_PATH": str(file)})
+    file.write_text("secret")
+    assert engine.environment_has_token(mode | {"RAY_AUTH_TOKEN_PATH": str(file)})
+    (tmp_path / "home" / ".ray").mkdir(parents=True)
+    (tmp_path / "home" / ".ray" / "auth_token").write_text("secret")
+    assert engine.environment_has_token(mode)
 
 
 def test_a_node_joins_under_its_name(tmp_path: Path, started) -> None:
@@ -118,6 +151,19 @@ def test_without_ray_the_error_says_how_to_get_it(tmp_path: Path, monkeypatch) -
     there = settings.load(overrides={"data_dir": tmp_path, "executor.kind": "ray"})
     with pytest.raises(InputError, match="Ray is not installed"):
         runner(there)
+
+
+def test_agents_of_other_services_are_a_warning(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(engine, "find_spec", lambda _: True)
+    made = runner(settings.load(overrides={"data_dir": tmp_path, "executor.kind": "ray"}))
+    assert list(made.warnings()) == []
+    found = {"fulcrum-old": ["gpu-a", "gpu-b"]}
+    monkeypatch.setattr(RayTransport, "foreign_agents", lambda _: found)
+    made = runner(settings.load(overrides={"data_dir": tmp_path, "executor.kind": "ray"}))
+    (problem,) = made.warnings()
+    assert problem.text.startswith("gpu-a, gpu-b: agents of another service, fulcrum-old, are")
+    assert "ray.linger_s" in problem.advice
+    assert not problem.fatal
 
 
 def test_services_of_different_databases_do_not_meet(tmp_path: Path) -> None:

@@ -202,6 +202,12 @@ def test_an_unavailable_pool_is_known_but_not_fatal(build):
     assert not found.fatal
 
 
+def test_warnings_about_nodes_are_told_and_not_fatal(world):
+    warning = HealthProblem("nodes", "agents of another service", fatal=False)
+    world.service.checkup.node_warnings = lambda: [warning]
+    assert parts(world.service) == {"nodes": warning}
+
+
 def test_the_log_tells_what_comes_and_goes(world, monkeypatch, caplog):
     monkeypatch.setattr(world.executor, "health", lambda: ("it hangs",))
     world.service.checkup.log_changes()

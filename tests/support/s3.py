@@ -6,16 +6,12 @@ import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pytest
-
 _NUMBERS = itertools.count(1)
 
 
 @contextmanager
 def server() -> Iterator[str]:
-    """The address of a server without buckets. Skips where its packages are not installed."""
-    for module in ("s3fs", "moto.server"):
-        pytest.importorskip(module, reason="the extra fulcrum-scheduler[s3-test] is not installed")
+    """The address of a server without buckets."""
     from moto.server import ThreadedMotoServer
 
     serving = ThreadedMotoServer("127.0.0.1", 0, verbose=False)

@@ -12,13 +12,14 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import ray
 from ray.exceptions import ActorDiedError
 from ray.util import list_named_actors
 
+from scheduler.executors.ray import agent_names
 from scheduler.executors.ray.actor import AgentActor
 from scheduler.executors.ray.config import NODE_LABEL, BridgeConfig
 from scheduler.executors.ray.frames import Frames
@@ -27,6 +28,8 @@ from scheduler.executors.ray.leases import Leases
 _LOOK_S = 0.5
 _STALE_S = 5.0
 """Without a list of nodes for so long the head is away."""
+_FOREIGN_S = 10.0
+"""Between two looks for agents of other services."""
 _NAMED = f"its machine has a name of its own, by the label {NODE_LABEL}"
 _GROUPS = {"control": 1, "poll": 4, "look": 2}
 
@@ -64,6 +67,9 @@ class Bridge:
         """Id of a Ray node → its labels."""
         self._pending: dict[int, float] = {}
         """Call → monotonic seconds by which it must be answered."""
+        self._foreign: Mapping[str, list[str]] = {}
+        """Namespace of another service → the nodes that its agents are on."""
+        self._foreign_due = 0.0
         self._heard_at = 0.0
         self._told: dict[str, Any] = {}
         self._leases = Leases()
@@ -108,6 +114,7 @@ class Bridge:
                     self._leases.recover()
                     recovered = True
                 rows = [row for row in ray.nodes() if row["Alive"]]
+                self._look_for_foreign(row["NodeID"] for row in rows)
                 self._labels = {row["NodeID"]: row["Labels"] for row in rows}
                 leased, released = self._leases.look(row["NodeID"] for row in rows)
                 for name in released:
@@ -143,14 +150,26 @@ class Bridge:
             "problems": problems,
             "leaving": _leaving(nodes),
             "unnamed": unnamed,
+            "foreign": self._foreign,
         }
         if told != self._told or not self._connected:
             self._told = told
             self._tell(told)
 
+    def _look_for_foreign(self, node_ids: Iterable[str]) -> None:
+        if time.monotonic() < self._foreign_due:
+            return
+        self._foreign_due = time.monotonic() + _FOREIGN_S
+        try:
+            actors = list_named_actors(all_namespaces=True)
+        except Exception as error:  # nothing depends on it
+            print(f"agents of other services cannot be listed: {_line(error)}", flush=True)
+        else:
+            self._foreign = agent_names.foreign(actors, self._config.namespace, node_ids)
+
     def _agent(self, name: str, node_id: str) -> Any:
         """The node's agent, found or begun; agents that it replaces are ended."""
-        own = f"agent:{name}:{node_id[:12]}:{self._config.version}"
+        own = agent_names.agent_name(name, node_id, self._config.version)
         self._end_agents(name, kept=own)
         remote = ray.remote(concurrency_groups=_GROUPS)(AgentActor)
         return remote.options(
@@ -170,7 +189,7 @@ class Bridge:
     def _end_agents(self, name: str, kept: str = "") -> None:
         """End the agents of a node, but `kept`."""
         for other in list_named_actors():
-            if other.startswith(f"agent:{name}:") and other != kept:
+            if other.startswith(agent_names.prefix(name)) and other != kept:
                 ray.kill(ray.get_actor(other), no_restart=True)
         if not kept:
             with self._lock:

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,7 @@ class RayTransport:
         self._pending: set[int] = set()
         self._provided: dict[str, Any] | None = None
         """What each bridge is told first, once machines were asked for."""
+        self._foreign: Mapping[str, Sequence[str]] = {}
         self._closed = threading.Event()
         self._hear: Hearer = _nobody
         self._thread = threading.Thread(target=self._run, name="ray-transport", daemon=True)
@@ -69,6 +70,10 @@ class RayTransport:
         """The process of the bridge, while one runs."""
         bridge = self._bridge
         return None if bridge is None or bridge.poll() is not None else bridge.pid
+
+    def foreign_agents(self) -> Mapping[str, Sequence[str]]:
+        """Namespace of another service → the nodes that its agents are on."""
+        return self._foreign
 
     def start(self, hear: Hearer) -> None:
         """Start the first bridge."""
@@ -170,6 +175,7 @@ class RayTransport:
             self._fail(message["failed"], message["error"])
         elif "members" in message:
             leaving = {name: Departure(DRAINS, at) for name, at in message["leaving"].items()}
+            self._foreign = message["foreign"]
             named, problems = message["members"], message["problems"]
             self._hear(NodeMembers(named, problems, leaving, message["unnamed"]))
         elif "connected" in message:
@@ -183,6 +189,7 @@ class RayTransport:
         with self._lock:
             frames, self._frames = self._frames, None
             pending = sorted(self._pending)
+        self._foreign = {}
         if frames is not None:
             frames.close()
         if not self._closed.is_set():

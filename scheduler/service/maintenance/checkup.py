@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,6 +45,8 @@ class Checkup:
     """Name → folder that must not run full; the first is the service's own."""
     least_free: int
     """Bytes that must be free there."""
+    node_warnings: Callable[[], Iterable[HealthProblem]]
+    """What is not well with the nodes, but keeps no job from starting."""
     _health: Health = field(init=False)
     _logged: frozenset[str] = field(default=frozenset(), init=False)
 
@@ -67,6 +69,7 @@ class Checkup:
             *health.dispatching(self.dispatcher, self.accepting),
             *self._health.problems(),
             *self._known_from_start(),
+            *self.node_warnings(),
         )
         return tuple(sorted(found, key=lambda one: not one.fatal))
 

@@ -299,12 +299,22 @@ def ray(settings: Settings) -> Iterator[Finding]:
 
     if find_spec("ray") is None:
         yield Finding("Ray", CheckResult.FAIL, "not installed", "pip install 'ray[default]'")
+    name = "Ray's token"
     token = settings.data_dir / engine.TOKEN_FILE
     if token.is_file():
-        yield _private("Ray's token", token, 0o600)
+        yield _private(name, token, 0o600)
+    elif engine.environment_has_token(os.environ):
+        yield Finding(name, CheckResult.OK, "of this environment")
     else:
-        advice = "all who reach Ray may run programs here: start it by `fulcrum serve --ray`"
-        yield Finding("Ray's token", CheckResult.WARN, f"{token} is missing", advice)
+        alone = engine.for_this_machine_alone(settings.ray.address)
+        who = "users of this machine" if alone else "other machines"
+        advice = "who reaches Ray runs programs as your user: start it by `fulcrum serve --ray`"
+        yield Finding(
+            name,
+            CheckResult.WARN if alone else CheckResult.FAIL,
+            f"{token} is missing, and {who} may reach the cluster at {settings.ray.address}",
+            advice,
+        )
 
 
 def _private(name: str, path: Path, mode: int) -> Finding:
