@@ -28,7 +28,7 @@ from scheduler.policies.wgc import Wgc
 
 KEPT = artifacts.BUILD / "runs.jsonl"
 """File of the results; may be deleted at any time."""
-SEARCH_S = 0.003
+SEARCH_S = 0.01
 """Seconds that a search may take in a round."""
 _Key = TypeVar("_Key", bound=Hashable)
 _Task = tuple[Case, str]

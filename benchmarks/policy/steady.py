@@ -17,7 +17,7 @@ from agents.evaluation.statistics import LEAST_WAITING, Difference, Interval, di
 from agents.report.format import NONE
 from benchmarks.policy.cases import CaseFigures, Drawn
 from benchmarks.policy.document import Found
-from benchmarks.policy.evaluation import SEARCH_S, Measuring, searchable
+from benchmarks.policy.evaluation import Measuring, searchable
 from benchmarks.policy.tables import Table, number, signed
 from envs.baselines.catalogue import DRIVERS
 from envs.scenarios import Scenario, Split
@@ -35,8 +35,6 @@ TESTED = 2
 """Orders that come to the test; the rival is the one that was best in tuning."""
 FEW = 6
 """Workloads that policies play at most whose decisions take long: searches, networks of rows."""
-SEARCHED_W = 0.8
-"""The one preference at which a search plays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +94,6 @@ def play(
     served = {name: BASE if policy in DRIVERS else policy for name, policy in everyone.items()}
     runs = how.runs(title, keyed, served, cases, missing)
     return [_entry(how, keyed[key], those) for key, those in runs.items()]
-
-
-def with_search(policies: Mapping[str, str], name: str, w: float) -> dict[str, str]:
-    """The policies, and at `SEARCHED_W` the search over one of them."""
-    if w != SEARCHED_W or name not in policies or not searchable(policies[name]):
-        return dict(policies)
-    return {**policies, name + SUFFIX: f"{policies[name]}{SUFFIX}/{SEARCH_S:g}"}
 
 
 def _most(policy: str) -> int | None:

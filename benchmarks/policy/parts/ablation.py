@@ -10,12 +10,11 @@ from agents.evaluation.statistics import difference
 from benchmarks.policy import plots, steady
 from benchmarks.policy.artifacts import SHIPPED
 from benchmarks.policy.document import Found, ReportPart
-from benchmarks.policy.evaluation import SEARCH_S, Measuring
+from benchmarks.policy.evaluation import Measuring
 from benchmarks.policy.parts.frontier import SCENARIO, TUNED
 from benchmarks.policy.steady import BASE, Setting
 from benchmarks.policy.tables import Section, Table, signed
 from envs.scenarios import Estimates, load
-from scheduler.policies.search import SUFFIX
 
 PREFERENCES = (0.2, 0.8)
 WORKLOADS = 24
@@ -25,7 +24,7 @@ ESTIMATES: Mapping[str, Estimates] = {
     "noise": Estimates("noisy", {"sigma": 0.5}),
 }
 """Instead of the scenario's: means of the last jobs that were alike."""
-INDEX, CONSTANTS, SEARCHED = f"{SHIPPED} index", f"{SHIPPED} constants", f"{SHIPPED}{SUFFIX}"
+INDEX, CONSTANTS = f"{SHIPPED} index", f"{SHIPPED} constants"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,6 @@ PARTS = (
     LeftOut("learning: all that was learned over tuned wgc", SHIPPED, TUNED),
     LeftOut("learning: the correction of the order", SHIPPED, CONSTANTS),
     LeftOut("learning: constants that follow the cluster's state", SHIPPED, INDEX),
-    LeftOut("search over what was learned", SEARCHED, SHIPPED),
 )
 
 
@@ -57,8 +55,9 @@ def measure(how: Measuring) -> Found:
     scenario = load(SCENARIO)
     settings = [Setting("as it is", scenario, w, WORKLOADS, TUNED) for w in PREFERENCES]
     policies = _policies(how, missing)
-    by_setting = {each.key: steady.with_search(policies, SHIPPED, each.w) for each in settings}
-    entries = steady.play(how, "ablation", settings, by_setting, missing)
+    entries = steady.play(
+        how, "ablation", settings, {each.key: policies for each in settings}, missing
+    )
     few = {name: policies[name] for name in (BASE, TUNED, SHIPPED) if name in policies}
     others = [
         Setting(name, replace(scenario, estimates=estimates), w, WORKLOADS, TUNED)
@@ -100,10 +99,7 @@ def report(found: Found, folder: Path) -> Section:
             drawn.append((f"{each.part}, w = {entry['w']:g}", steady.shown(entry, one)))
         rows.append(row)
     columns = ["part", "with", "without", *(f">w = {entry['w']:g}" for entry in entries)]
-    note = (
-        "✓: the part helps. Policies that search play "
-        f"{steady.FEW} workloads, with {SEARCH_S:g} s in a round."
-    )
+    note = "✓: the part helps. What a search adds is under [moves](#moving-running-jobs)."
     where = entries[0]
     section = Section(
         "What each part brings",

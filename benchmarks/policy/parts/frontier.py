@@ -14,13 +14,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.policy import plots, steady
-from benchmarks.policy.artifacts import RIVAL, SHIPPED
+from benchmarks.policy.artifacts import RIVAL
 from benchmarks.policy.document import Found, ReportPart
 from benchmarks.policy.evaluation import Measuring
 from benchmarks.policy.steady import BASE, Setting
 from benchmarks.policy.tables import Section, Table, number
 from envs.scenarios import load
-from scheduler.policies.search import SUFFIX
 
 SCENARIO = "mixed-cloud"
 TUNED = f"{BASE}:{SCENARIO}"
@@ -29,15 +28,14 @@ WORKLOADS = 48
 
 
 def measure(how: Measuring) -> Found:
-    """Learned policies, with and without search, and their rivals at every preference."""
+    """Learned policies and their rivals at every preference."""
     missing: list[str] = []
     settings = [Setting(SCENARIO, load(SCENARIO), w, WORKLOADS, TUNED) for w in DIAL]
     learned = how.learners(missing)
     always = steady.known((BASE, TUNED), missing) | learned
     tuning = steady.fair_rivals(how, "frontier", settings)
     policies = {
-        each.key: steady.with_search(always, SHIPPED, each.w)
-        | {name: name for name in list(tuning[each.key])[: steady.TESTED]}
+        each.key: always | {name: name for name in list(tuning[each.key])[: steady.TESTED]}
         for each in settings
     }
     entries = steady.play(how, "frontier", settings, policies, missing)
@@ -48,7 +46,7 @@ def measure(how: Measuring) -> Found:
             for entry, bound, setting in zip(entries, bounds, settings, strict=True)
         ],
         "tuning": tuning,
-        "learned": [*learned, SHIPPED + SUFFIX],
+        "learned": list(learned),
         "missing": missing,
     }
 
@@ -106,7 +104,7 @@ def _everybody(entries: Sequence[Found]) -> Table:
 
 def _plot(entries: Sequence[Found], learned: Sequence[str]) -> Figure:
     """Curves over the preferences, of policies that play all workloads."""
-    names = [BASE, TUNED, *(name for name in learned if SUFFIX not in name)]
+    names = [BASE, TUNED, *learned]
     return plots.fronts(
         [
             plots.Curve(name, [entry["means"][name] for entry in entries], bold=name in learned)

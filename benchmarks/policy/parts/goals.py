@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from agents.evaluation.statistics import LEAST, Interval
+from benchmarks.policy import goal_figures as read
 from benchmarks.policy import plots
 from benchmarks.policy.artifacts import SHIPPED
 from benchmarks.policy.document import Found, ReportPart
 from benchmarks.policy.evaluation import Measuring
 from benchmarks.policy.parts import frontier, moves, preemption
-from benchmarks.policy.parts import goal_figures as read
 from benchmarks.policy.tables import Section, Table, number
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.policies.moves import SUFFIX

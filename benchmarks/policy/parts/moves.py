@@ -13,11 +13,12 @@ from pathlib import Path
 from benchmarks.policy import plots, steady
 from benchmarks.policy.artifacts import SHIPPED
 from benchmarks.policy.document import Found, ReportPart
-from benchmarks.policy.evaluation import Measuring
+from benchmarks.policy.evaluation import SEARCH_S, Measuring
 from benchmarks.policy.parts import drawn, frontier
 from benchmarks.policy.steady import BASE, Setting
 from benchmarks.policy.tables import Section, Table
 from envs.scenarios import load
+from scheduler.policies import search
 from scheduler.policies.moves import SUFFIX
 
 JOBS = 150
@@ -27,6 +28,9 @@ GAVEL = "gavel"
 OTHERS = ("themis", "tiresias", "srsf")
 """They do not look at w, and play one setting only."""
 OTHERS_AT = (frontier.SCENARIO, 0.5)
+SEARCHED = SHIPPED + search.SUFFIX
+SEARCHED_AT = (frontier.SCENARIO, 0.8)
+"""A search takes long, and plays one setting only."""
 
 
 def tuned(scenario: str) -> str:
@@ -50,6 +54,9 @@ def measure(how: Measuring) -> Found:
             others = OTHERS if (name, w) == OTHERS_AT else ()
             plain = {each: each for each in (BASE, rival, rival + SUFFIX, GAVEL, *others)}
             policies[setting.key] = plain | learned | moving
+            if (name, w) == SEARCHED_AT and SHIPPED in learned:
+                limited = f"{learned[SHIPPED]}{search.SUFFIX}/{SEARCH_S:g}"
+                policies[setting.key][SEARCHED] = limited
     return {"settings": steady.play(how, "moves", settings, policies, missing), "missing": missing}
 
 
@@ -66,7 +73,8 @@ def report(found: Found, folder: Path) -> Section:
         "left of it by estimate; where the job runs it needs no restart. A restart costs 20 s, "
         "and a stopped job saves its work first. The rival is `wgc` tuned for the scenario, which "
         "never stops a job. `gavel`, `themis`, `tiresias` and `srsf` do, and do not know w, prices "
-        "or deadlines. On drawn clusters each workload counts alike."
+        f"or deadlines. `{SEARCHED}` searches for at most {SEARCH_S:g} s in a round. On drawn "
+        "clusters each workload counts alike."
     )
     shown = "Objective of the shipped policy with moves, to tuned wgc"
     axis = "difference of the objective, %"
