@@ -17,7 +17,7 @@ from rich.markup import escape
 from agents.process_pool import cores
 from api.cli.support import text_format
 from api.cli.support.output import err, out
-from benchmarks.policy import artifacts, document
+from benchmarks.policy import artifacts, document, goals
 from benchmarks.policy.document import Found, ReportPart
 from benchmarks.policy.evaluation import Measuring
 from benchmarks.policy.parts import (
@@ -26,7 +26,6 @@ from benchmarks.policy.parts import (
     curves,
     drawn,
     frontier,
-    goals,
     kth,
     live,
     moves,

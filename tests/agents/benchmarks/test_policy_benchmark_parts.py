@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agents.evaluation.statistics import Interval
-from benchmarks.policy import document, goal_figures, steady
+from benchmarks.policy import document, goal_figures, goals, steady
 from benchmarks.policy.cases import Drawn
 from benchmarks.policy.evaluation import KeptResults, Measuring
 from benchmarks.policy.parts import (
@@ -17,7 +17,6 @@ from benchmarks.policy.parts import (
     curves,
     drawn,
     frontier,
-    goals,
     kth,
     moves,
     preemption,
