@@ -22,7 +22,7 @@ from scheduler.policies import search
 from scheduler.policies.moves import SUFFIX
 
 JOBS = 150
-WORKLOADS = 12
+WORKLOADS = 8
 SCENARIOS = ((frontier.SCENARIO, (0.2, 0.5, 0.8, 1.0)), (drawn.SCENARIO, drawn.PREFERENCES))
 GAVEL = "gavel"
 OTHERS = ("themis", "tiresias", "srsf")
