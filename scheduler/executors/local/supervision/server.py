@@ -1,6 +1,6 @@
 """The fork server: a process with everything imported, from which workers are forked.
 
-One per run folder. It holds no state that matters: attempts belong to their supervisors, so it
+One of a name per run folder. It holds no state that matters: attempts belong to their supervisors, so it
 may be killed at any time, and is replaced when the code has changed. It is single-threaded,
 because a fork copies only the thread that forks. It ends by itself when no service has been
 connected for a while.
@@ -21,7 +21,6 @@ import time
 import traceback
 import weakref
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, NoReturn
 
 from scheduler.executors.local.supervision import supervisor
@@ -29,8 +28,6 @@ from scheduler.executors.local.supervision.setup import Setup, Workplace
 from scheduler.executors.local.system import process, sockets
 from scheduler.locks import lock
 
-LOCK = "server.lock"
-LOG = "server.log"
 _REFILL_S = 0.05
 _FIRST_S = 10.0
 """The first service has at least so long to connect."""
@@ -47,17 +44,16 @@ def main() -> None:
     """Entry point of the process; its last argument is an encoded `Setup`."""
     os.closerange(3, 1 << 16)  # what the service let its children inherit, ports for one
     setup = Setup(**json.loads(sys.argv[-1]))
-    folder = Path(setup.folder)
-    os.chdir(folder)
-    held = lock(folder / LOCK, wait=False)
+    os.chdir(setup.folder)
+    held = lock(setup.lock, wait=False)
     if held is None:
-        return  # another one serves this folder
+        return  # another one serves in its place
     process.name_process("fulcrum-forks")
     process.become_subreaper()
     environment = dict(os.environ)  # before the libraries add what only this process needs
     os.environ.update(_SINGLE_THREADED)
     # Services may connect from now on; they are answered when the imports are done.
-    with sockets.listen(folder) as listener:
+    with sockets.listen(setup.socket) as listener:
         _named(setup.preload)()
         workplace = Workplace(setup, environment, _named(setup.target))
         _keep_finalizers_from_workers()
@@ -74,7 +70,6 @@ class ForkServer:
     def __init__(self, workplace: Workplace, listener: socket.socket, lock: int) -> None:
         self._workplace = workplace
         self._setup = workplace.setup
-        self._folder = Path(self._setup.folder)
         self._listener = listener
         self._lock = lock
         self._selector = selectors.DefaultSelector()
@@ -103,7 +98,7 @@ class ForkServer:
             if not ready and self._refill_in() == 0.0:
                 with self._forking_reported():
                     self._add_spare()
-        (self._folder / sockets.SERVER).unlink(missing_ok=True)
+        self._setup.socket.unlink(missing_ok=True)
 
     def _patience(self) -> float | None:
         """Seconds to wait for messages."""
