@@ -185,14 +185,16 @@ class ForkServer:
         self._spares.append((pid, near))
 
     def _become_supervisor(self, channel: socket.socket) -> NoReturn:
+        code = 1
         try:
             self._forget()
             supervisor.stand_by(channel, self._workplace)
+            code = 0
         except BaseException:
             traceback.print_exc()
             sys.stderr.flush()
         finally:
-            os._exit(0)
+            os._exit(code)
 
     def _forget(self) -> None:
         """Drop what belongs to the server: the forked copy must not keep it open."""
@@ -208,21 +210,24 @@ class ForkServer:
     def _reap(self, bell: socket.socket) -> None:
         with contextlib.suppress(BlockingIOError):
             bell.recv(4096)
-        ended = set()
+        ended = {}
         while True:
             try:
-                pid, _ = os.waitpid(-1, os.WNOHANG)
+                pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
                 break
             if not pid:
                 break
-            ended.add(pid)
-        if ended:  # a stray too: what it had started becomes a child of this process in turn
-            self._supervisors -= ended
-            for pid, channel in self._spares:
-                if pid in ended:
-                    channel.close()
-            self._spares = [spare for spare in self._spares if spare[0] not in ended]
+            ended[pid] = status
+        # One that ends in order leaves no process. What others leave becomes a child of this one,
+        # and so does what a stray had started.
+        disorder = any(status or pid not in self._supervisors for pid, status in ended.items())
+        self._supervisors.difference_update(ended)
+        for pid, channel in self._spares:
+            if pid in ended:
+                channel.close()
+        self._spares = [spare for spare in self._spares if spare[0] not in ended]
+        if disorder:
             self._kill_strays()
 
     def _kill_strays(self) -> None:
