@@ -17,7 +17,7 @@ from scheduler.executors.local.burial import bury
 from scheduler.executors.local.records import claim
 from scheduler.executors.local.records import folder as files
 from scheduler.executors.local.records.folder import RunningRecord
-from scheduler.executors.local.system import process, sockets, watchdog
+from scheduler.executors.local.system import process, watchdog
 from scheduler.executors.local.system.watchdog import Watchdog
 from scheduler.executors.silence import SilenceLimit
 from tests.support.waiting import PATIENCE_S

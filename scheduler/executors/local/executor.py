@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
-import os
 import selectors
 import signal
 import socket
@@ -44,9 +43,9 @@ class LocalExecutor:
 
     `preload` and `target` name functions (`module:function`): the first imports what workers
     need and must leave no threads; the second does the work of a `LaunchSpec`. With `light`,
-    which names what is imported instead, commands have a server of their own. `spares` workers
-    wait for a launch, so that so many jobs start at once without a fork. The fork server ends when
-    no service has been connected for `linger_s` seconds. The executor reads the files of running
+    which names what is imported instead, commands have a fork server of their own. `spares`
+    workers of each server wait for a launch, so that so many jobs start at once without a fork. A
+    fork server ends when no service has been connected for `linger_s` seconds. The executor reads the files of running
     attempts every `sweep_s` seconds, in case a notice was lost.
 
     Jobs see the service's variables that `environment.PASSED` or `pass_env` name. With `pin` each
@@ -94,7 +93,7 @@ class LocalExecutor:
 
     @property
     def ready(self) -> threading.Event:
-        """Set while any launch would start within milliseconds; before, launches wait."""
+        """Set once `preload` is done: launches start within milliseconds. Before, they wait."""
         return self._links.main.ready
 
     def health(self) -> tuple[str, ...]:

@@ -1,9 +1,9 @@
-"""The fork server: a process with everything imported, from which workers are forked.
+"""A fork server: a process with all imports done, from which workers are forked.
 
-One of a name per run folder. It holds no state that matters: attempts belong to their supervisors, so it
-may be killed at any time, and is replaced when the code has changed. It is single-threaded,
-because a fork copies only the thread that forks. It ends by itself when no service has been
-connected for a while.
+A run folder has one of each name. It holds no state that matters: attempts belong to their
+supervisors, so it may be killed at any time, and is replaced when the code has changed. It is
+single-threaded, because a fork copies only the thread that forks. It ends by itself when no
+service has been connected for a while.
 """
 
 from __future__ import annotations

@@ -205,7 +205,12 @@ def reap_orphans(own: Collection[int | None] = ()) -> None:
     """
     pid, session = os.getpid(), os.getsid(0)
     for stat in everything():
-        if stat.parent == pid and stat.state == "Z" and stat.session != session and stat.pid not in own:
+        if (
+            stat.parent == pid
+            and stat.state == "Z"
+            and stat.session != session
+            and stat.pid not in own
+        ):
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(stat.pid, os.WNOHANG)
 
