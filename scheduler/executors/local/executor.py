@@ -45,8 +45,8 @@ class LocalExecutor:
     need and must leave no threads; the second does the work of a `LaunchSpec`. With `light`,
     which names what is imported instead, commands have a fork server of their own. `spares`
     workers of each server wait for a launch, so that so many jobs start at once without a fork. A
-    fork server ends when no service has been connected for `linger_s` seconds. The executor reads the files of running
-    attempts every `sweep_s` seconds, in case a notice was lost.
+    fork server ends when no service has been connected for `linger_s` seconds. The executor reads
+    the files of running attempts every `sweep_s` seconds, in case a notice was lost.
 
     Jobs see the service's variables that `environment.PASSED` or `pass_env` name. With `pin` each
     runs on the CPUs of its devices only. `grace_s` passes between SIGTERM and SIGKILL wherever a
