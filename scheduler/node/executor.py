@@ -40,6 +40,7 @@ class Runner:
 def runner(settings: config.Settings) -> Runner:
     """Not yet started. Raises `InputError` if it needs packages that are missing."""
     options: dict[str, Any] = {
+        "light": "scheduler.workloads.run:preload_for_commands",
         "spares": settings.executor.warm_workers,
         "linger_s": settings.executor.linger_s,
         "grace_s": settings.executor.grace_s,

@@ -76,6 +76,13 @@ def preload() -> None:
     gc.freeze()  # children then do not copy these pages just to look for garbage
 
 
+def preload_for_commands() -> None:
+    """The same for a server of commands, whose work is in the programs that they start."""
+    importlib.import_module("scheduler.workloads.command")
+    gc.collect()
+    gc.freeze()
+
+
 def run(spec: LaunchSpec) -> Outcome:
     """Do the work of the spec's part, in as many processes as it takes."""
     _print_anything()

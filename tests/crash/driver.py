@@ -62,6 +62,7 @@ class Light(LocalExecutor):
             folder,
             preload="scheduler.testing.scripts:preload",
             target="scheduler.workloads.run:run",
+            light="scheduler.workloads.run:preload_for_commands",
             spares=spares,
             linger_s=1.0,
             sweep_s=0.2,

@@ -43,6 +43,19 @@ class TestLocalExecutor(ExecutorContract):
         assert running.supervisor.send(signal.SIGKILL)
 
 
+class TestLocalExecutorWithAServerForCommands(TestLocalExecutor):
+    """All that the contract launches are commands."""
+
+    def open(self, folder: Path) -> Executor:
+        return LocalExecutor(
+            folder / "run",
+            preload="scheduler.testing.scripts:preload",
+            target="scheduler.testing.scripts:run",
+            light="scheduler.testing.scripts:preload",
+            linger_s=0.5,
+        )
+
+
 class TestFakeExecutor(ExecutorContract):
     @pytest.fixture(autouse=True)
     def _one_machine_per_test(self) -> None:

@@ -17,7 +17,7 @@ from scheduler.executors.local.burial import bury
 from scheduler.executors.local.records import claim
 from scheduler.executors.local.records import folder as files
 from scheduler.executors.local.records.folder import RunningRecord
-from scheduler.executors.local.system import process, sockets, watchdog
+from scheduler.executors.local.system import process, watchdog
 from scheduler.executors.local.system.watchdog import Watchdog
 from scheduler.executors.silence import SilenceLimit
 from tests.support.waiting import PATIENCE_S
@@ -83,7 +83,7 @@ def test_fork_server_that_nobody_can_reach_is_replaced(machine) -> None:
     hung = machine.fork_server()
     before.close()
     _stop(machine, hung)
-    (machine.root / "run" / sockets.SERVER).unlink()
+    (machine.root / "run" / "server.sock").unlink()
     after = machine.open(linger_s=60.0, patience_s=IMPATIENT)
     after.launch(machine.spec("1.1", "exit"))
     assert machine.exited("1.1").success
@@ -92,8 +92,8 @@ def test_fork_server_that_nobody_can_reach_is_replaced(machine) -> None:
 
 def test_fork_server_that_hangs_while_it_starts_is_replaced(machine) -> None:
     executor = machine.open(patience_s=IMPATIENT)
-    machine.until(lambda: executor._link.child is not None)
-    hung = executor._link.child
+    machine.until(lambda: executor._links.main.child is not None)
+    hung = executor._links.main.child
     _stop(machine, hung)
     executor.launch(machine.spec("1.1", "exit"))
     assert machine.exited("1.1").success
@@ -198,10 +198,10 @@ orphan = subprocess.Popen(["sh", "-c", "setsid sleep 0 & exit 0"])
 assert orphan.wait() == 0
 zombies = lambda: {s.pid for s in process.everything() if s.parent == os.getpid() and s.dead}
 while zombies() - {own.pid}:
-    process.reap_orphans(None)
+    process.reap_orphans()
 while own.pid not in zombies():
     pass
-process.reap_orphans(None)
+process.reap_orphans()
 print(own.wait())
 """
     command = [sys.executable, "-c", script]

@@ -27,6 +27,7 @@ def test_the_executor_obeys_the_settings_and_pins_only_without_a_quota(
     service.start(threaded=False)
     service.stop()
     assert given == {
+        "light": "scheduler.workloads.run:preload_for_commands",
         "spares": 2,
         "linger_s": 1.0,
         "grace_s": 20.0,

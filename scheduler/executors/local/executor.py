@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
-import os
 import selectors
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import Collection, Iterable, Mapping
@@ -18,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from scheduler.domain.nodes import LOCAL, NodeFacts
-from scheduler.executors import environment
 from scheduler.executors.base import AttemptKey, LaunchSpec, Sink, Started, Unknown
 from scheduler.executors.local import attempt_records
 from scheduler.executors.local.burial import bury
@@ -27,9 +24,9 @@ from scheduler.executors.local.records import claim
 from scheduler.executors.local.records import folder as files
 from scheduler.executors.local.records.folder import ExitRecord
 from scheduler.executors.local.supervision.link import FAILURES, Link
+from scheduler.executors.local.supervision.links import Links
 from scheduler.executors.local.supervision.setup import Setup
 from scheduler.executors.local.system import process, sockets
-from scheduler.executors.local.system.digest import digest
 from scheduler.executors.local.system.watchdog import Watchdog
 from scheduler.executors.local.watch import Watch, never_ran, troubles
 from scheduler.executors.outbox import Outbox
@@ -45,10 +42,11 @@ class LocalExecutor:
     which say everything, so any later executor can take over. Linux only.
 
     `preload` and `target` name functions (`module:function`): the first imports what workers
-    need and must leave no threads; the second does the work of a `LaunchSpec`. `spares` workers
-    wait for a launch, so that so many jobs start at once without a fork. The fork server ends when
-    no service has been connected for `linger_s` seconds. The executor reads the files of running
-    attempts every `sweep_s` seconds, in case a notice was lost.
+    need and must leave no threads; the second does the work of a `LaunchSpec`. With `light`,
+    which names what is imported instead, commands have a fork server of their own. `spares`
+    workers of each server wait for a launch, so that so many jobs start at once without a fork. A
+    fork server ends when no service has been connected for `linger_s` seconds. The executor reads
+    the files of running attempts every `sweep_s` seconds, in case a notice was lost.
 
     Jobs see the service's variables that `environment.PASSED` or `pass_env` name. With `pin` each
     runs on the CPUs of its devices only. `grace_s` passes between SIGTERM and SIGKILL wherever a
@@ -62,6 +60,7 @@ class LocalExecutor:
         *,
         preload: str = "scheduler.workloads.run:preload",
         target: str = "scheduler.workloads.run:run",
+        light: str | None = None,
         spares: int = 2,
         linger_s: float = 300.0,
         sweep_s: float = 1.0,
@@ -75,11 +74,8 @@ class LocalExecutor:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder.chmod(0o700)  # a process that may connect may run programs as this user
         setup = Setup(str(self._folder), preload, target, spares, linger_s, grace_s, log_bytes, pin)
-        variables = environment.passed(os.environ, pass_env)
-        named = (f"{name}={variables[name]}" for name in sorted(variables))
-        code = digest(setup.encode(), sys.prefix, *named)
-        self._link = Link(replace(setup, digest=code), variables, patience_s=patience_s)
-        self._launches = Launches(self._link, patience_s)
+        self._links = Links(setup, pass_env, patience_s, light)
+        self._launches = Launches(self._links, patience_s)
         self._patience_s = patience_s
         self._adopts = process.adopts_orphans()
         self._turned_at = math.inf
@@ -97,12 +93,12 @@ class LocalExecutor:
 
     @property
     def ready(self) -> threading.Event:
-        """Set while a launch would start within milliseconds; before, launches wait."""
-        return self._link.ready
+        """Set once `preload` is done: launches start within milliseconds. Before, they wait."""
+        return self._links.main.ready
 
     def health(self) -> tuple[str, ...]:
         """What is wrong, one sentence each: hung processes, full disks, a server that fails."""
-        found = list(self._link.health())
+        found = [problem for link in self._links for problem in link.health()]
         if not self._closing and time.monotonic() - self._turned_at > 2 * self._patience_s:
             found.append("running attempts are not being watched: the executor's thread hangs")
         # Without the lock, which a thread that hangs may hold.
@@ -225,16 +221,16 @@ class LocalExecutor:
             except Exception:  # attempts must be watched whatever happens
                 _log.exception("watching attempts failed, it goes on in %g s", self._sweep_s)
                 time.sleep(self._sweep_s)
-        self._link.close()
+        for link in self._links:
+            link.close()
         for end in (self._mailbox, self._bell, self._clapper):
             end.close()
 
     def _turn(self) -> None:
         """Wait for something to happen, look at the attempts it concerns, deliver events."""
         self._turned_at = time.monotonic()
-        wait = self._link.step()
-        until_sweep = max(0.0, self._sweep_at - time.monotonic())
-        self._listen(until_sweep if wait is None else min(wait, until_sweep))
+        waits = [wait for link in self._links if (wait := link.step()) is not None]
+        self._listen(min([*waits, max(0.0, self._sweep_at - time.monotonic())]))
         with self._lock:
             watches = [watch for name in self._urgent if (watch := self._watches.get(name))]
             self._urgent.clear()
@@ -242,7 +238,7 @@ class LocalExecutor:
                 watches = list(self._watches.values())
                 self._sweep_at = time.monotonic() + self._sweep_s
                 if self._adopts:
-                    process.reap_orphans(self._link.child)
+                    process.reap_orphans([link.child for link in self._links])
         for watch in watches:
             try:
                 self._look(watch)
@@ -260,8 +256,8 @@ class LocalExecutor:
     def _listen(self, wait_s: float) -> None:
         """Take in notices, messages of the fork server and calls of other threads."""
         with selectors.DefaultSelector() as selector:
-            connection = self._link.connection
-            for source in (self._bell, self._mailbox, connection):
+            connections = [link.connection for link in self._links]
+            for source in (self._bell, self._mailbox, *connections):
                 if source is not None:
                     selector.register(source, selectors.EVENT_READ)
             selector.select(wait_s)
@@ -274,14 +270,19 @@ class LocalExecutor:
                 break
             if notice is not None:
                 self._notice(notice)
-        was_ready = self._link.ready.is_set()
-        for message in self._link.receive():
+        for link in self._links:
+            self._hear(link)
+
+    def _hear(self, link: Link) -> None:
+        """Take in what a fork server says, and whether it came or went."""
+        was_ready = link.ready.is_set()
+        for message in link.receive():
             if "refused" in message:
                 with self._lock:
                     watch = self._watches.get(str(message["refused"]))
                 if watch is not None and give_up(watch, str(message.get("error"))):
                     self._wake(watch.attempt)
-        if self._link.ready.is_set() != was_ready or self._link.failures >= FAILURES:
+        if link.ready.is_set() != was_ready or link.failures >= FAILURES:
             self._requeue()
 
     def _notice(self, notice: dict[str, Any]) -> None:
@@ -337,8 +338,8 @@ class LocalExecutor:
         if watch.cancelled:
             if claim.settle(watch.folder, ExitRecord(time.time(), "cancelled")):
                 self._wake(watch.attempt)
-        elif self._link.failures >= FAILURES:
-            if give_up(watch, self._link.problem):
+        elif (link := self._launches.link(watch)).failures >= FAILURES:
+            if give_up(watch, link.problem):
                 self._wake(watch.attempt)
         else:
             with self._lock:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 
+from scheduler.executors.base import LaunchSpec
 from scheduler.executors.local import attempt_records
 from scheduler.executors.local.records import claim
 from scheduler.executors.local.records import folder as files
 from scheduler.executors.local.records.folder import ExitRecord
 from scheduler.executors.local.supervision.link import Link
+from scheduler.executors.local.supervision.links import Links
 from scheduler.executors.local.system import process
 from scheduler.executors.local.watch import Watch
 from scheduler.executors.silence import SilenceLimit
@@ -24,10 +27,10 @@ _log = logging.getLogger(__name__)
 
 
 class Launches:
-    """Begins attempts by way of `link`; what hangs for `patience_s` in their way is ended."""
+    """Begins attempts by way of `links`; what hangs for `patience_s` in their way is ended."""
 
-    def __init__(self, link: Link, patience_s: float) -> None:
-        self._link = link
+    def __init__(self, links: Links, patience_s: float) -> None:
+        self._links = links
         self._patience_s = patience_s
 
     def prepare(self, watch: Watch) -> ExitRecord | None:
@@ -46,8 +49,13 @@ class Launches:
             return ExitRecord(time.time(), f"could not start: {error}")
         except SupersededError as error:
             return ExitRecord(time.time(), f"lost: {error}", lost=True)
-        watch.spec, watch.trouble = None, ""
+        watch.spec, watch.written, watch.trouble = None, watch.spec, ""
         return None
+
+    def link(self, watch: Watch) -> Link:
+        """The fork server that launches it."""
+        spec = _written(watch)
+        return self._links.main if spec is None else self._links.of(spec)
 
     def offer(self, watch: Watch) -> bool:
         """Whether the launch is in the hands of the fork server; sent now unless it was lately.
@@ -57,7 +65,8 @@ class Launches:
         now = time.monotonic()
         if watch.offered_at is not None and now - watch.offered_at < _OFFER_AGAIN_S:
             return True
-        if not self._link.ready.is_set():
+        link = self.link(watch)
+        if not link.ready.is_set():
             return False
         ticket = claim.offer(watch.folder)
         if ticket is None:
@@ -73,7 +82,7 @@ class Launches:
             "ticket": ticket,
             "secrets": dict(watch.secrets),
         }
-        if not self._link.send(message):
+        if not link.send(message):
             return False
         watch.offered_at = now
         return True
@@ -97,12 +106,16 @@ class Launches:
 
 def _lacks_secrets(watch: Watch) -> bool:
     """Whether an earlier service had the secrets of the spec, which no file holds."""
-    if watch.secrets:
-        return False
-    try:
-        return bool(files.read_spec(watch.folder).secrets)
-    except (ValueError, KeyError, TypeError):
-        return False  # the worker fails with it and says so
+    spec = _written(watch)
+    return not watch.secrets and spec is not None and bool(spec.secrets)
+
+
+def _written(watch: Watch) -> LaunchSpec | None:
+    """The spec as its file says; None if it is damaged: the worker fails with it and says so."""
+    if watch.written is None:
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            watch.written = files.read_spec(watch.folder)
+    return watch.written
 
 
 def give_up(watch: Watch, error: str) -> bool:

@@ -31,6 +31,8 @@ class Watch:
     """To be written to the folder still."""
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Of the spec: they go with the launch and into no file."""
+    written: LaunchSpec | None = None
+    """As its file says; None until the first look at it, or if that is damaged."""
     running: RunningRecord | None = None
     """Kept once it is known: what becomes of the file then does not matter."""
     damaged: bool = False

@@ -1,4 +1,4 @@
-"""The service's end of the fork server: starts it, connects to it, replaces it."""
+"""The service's end of a fork server: starts it, connects to it, replaces it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from scheduler.executors.local.supervision import server
 from scheduler.executors.local.supervision.setup import Setup
 from scheduler.executors.local.system import process, sockets
 from scheduler.executors.silence import SilenceLimit
@@ -38,11 +37,17 @@ class Link:
 
     `step` and `receive` belong to one thread; `send` may be called by any. A fork server that
     answers nothing for `patience_s` seconds is killed, and another one takes its place. It is
-    started with the variables `environment`, which jobs get.
+    started with the variables `environment`, which jobs get; `serves` says in a sentence of what
+    kind they are.
     """
 
     def __init__(
-        self, setup: Setup, environment: Mapping[str, str], *, patience_s: float = 30.0
+        self,
+        setup: Setup,
+        environment: Mapping[str, str],
+        *,
+        patience_s: float = 30.0,
+        serves: str = "job",
     ) -> None:
         self.ready = threading.Event()
         """Set while a warm fork server of this code is connected."""
@@ -51,7 +56,7 @@ class Link:
         self.failures = 0
         """Starts in a row that came to nothing."""
         self._setup = setup
-        self._folder = Path(setup.folder)
+        self._serves = serves
         self._environment = environment
         # Resolved now: the folder that the service was started in may be removed later.
         self._path = _search_path()
@@ -91,7 +96,7 @@ class Link:
         if wait > 0:
             return wait
         try:
-            self._connection = sockets.connect(self._folder)
+            self._connection = sockets.connect(self._setup.socket)
         except OSError:
             self._start()
             self._next_try = time.monotonic() + _RETRY_S
@@ -104,9 +109,10 @@ class Link:
     def health(self) -> tuple[str, ...]:
         """What is wrong, in words; empty while launches start or the server warms up in time."""
         if self.problem:
-            return (f"the fork server does not start, so no job does: {self.problem}",)
+            return (f"the fork server does not start, so no {self._serves} does: {self.problem}",)
         if self._silent:
-            return ("the fork server does not answer, so no job starts; it will be replaced",)
+            does_not = f"the fork server does not answer, so no {self._serves} starts"
+            return (f"{does_not}; it will be replaced",)
         return ()
 
     def receive(self) -> list[dict[str, Any]]:
@@ -179,7 +185,7 @@ class Link:
             return
         if stuck and self._taken:
             self._turned_away.renew()
-            holders = process.holders(self._folder / server.LOCK)
+            holders = process.holders(self._setup.lock)
             _log.error("processes %s hang in the fork server's place and are killed", holders)
             process.kill(holders)
         self._spawn()
@@ -221,7 +227,7 @@ class Link:
                 self._connection = None
 
     def _spawn(self) -> None:
-        log = str(self._folder / server.LOG)
+        log = str(self._setup.log)
         self._greeted = self._ended = False
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
         self._spawned = os.posix_spawn(
@@ -256,7 +262,7 @@ class Link:
 
     def _last_words(self) -> str:
         try:
-            lines = (self._folder / server.LOG).read_text(errors="replace").split("\n")
+            lines = self._setup.log.read_text(errors="replace").split("\n")
         except OSError:
             return ""
         return next((line.strip() for line in reversed(lines) if line.strip()), "")

@@ -1,9 +1,9 @@
-"""The fork server: a process with everything imported, from which workers are forked.
+"""A fork server: a process with all imports done, from which workers are forked.
 
-One per run folder. It holds no state that matters: attempts belong to their supervisors, so it
-may be killed at any time, and is replaced when the code has changed. It is single-threaded,
-because a fork copies only the thread that forks. It ends by itself when no service has been
-connected for a while.
+A run folder has one of each name. It holds no state that matters: attempts belong to their
+supervisors, so it may be killed at any time, and is replaced when the code has changed. It is
+single-threaded, because a fork copies only the thread that forks. It ends by itself when no
+service has been connected for a while.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ import time
 import traceback
 import weakref
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, NoReturn
 
 from scheduler.executors.local.supervision import supervisor
@@ -29,8 +28,6 @@ from scheduler.executors.local.supervision.setup import Setup, Workplace
 from scheduler.executors.local.system import process, sockets
 from scheduler.locks import lock
 
-LOCK = "server.lock"
-LOG = "server.log"
 _REFILL_S = 0.05
 _FIRST_S = 10.0
 """The first service has at least so long to connect."""
@@ -47,17 +44,16 @@ def main() -> None:
     """Entry point of the process; its last argument is an encoded `Setup`."""
     os.closerange(3, 1 << 16)  # what the service let its children inherit, ports for one
     setup = Setup(**json.loads(sys.argv[-1]))
-    folder = Path(setup.folder)
-    os.chdir(folder)
-    held = lock(folder / LOCK, wait=False)
+    os.chdir(setup.folder)
+    held = lock(setup.lock, wait=False)
     if held is None:
-        return  # another one serves this folder
+        return  # another one serves in its place
     process.name_process("fulcrum-forks")
     process.become_subreaper()
     environment = dict(os.environ)  # before the libraries add what only this process needs
     os.environ.update(_SINGLE_THREADED)
     # Services may connect from now on; they are answered when the imports are done.
-    with sockets.listen(folder) as listener:
+    with sockets.listen(setup.socket) as listener:
         _named(setup.preload)()
         workplace = Workplace(setup, environment, _named(setup.target))
         _keep_finalizers_from_workers()
@@ -74,7 +70,6 @@ class ForkServer:
     def __init__(self, workplace: Workplace, listener: socket.socket, lock: int) -> None:
         self._workplace = workplace
         self._setup = workplace.setup
-        self._folder = Path(self._setup.folder)
         self._listener = listener
         self._lock = lock
         self._selector = selectors.DefaultSelector()
@@ -103,7 +98,7 @@ class ForkServer:
             if not ready and self._refill_in() == 0.0:
                 with self._forking_reported():
                     self._add_spare()
-        (self._folder / sockets.SERVER).unlink(missing_ok=True)
+        self._setup.socket.unlink(missing_ok=True)
 
     def _patience(self) -> float | None:
         """Seconds to wait for messages."""
@@ -190,14 +185,16 @@ class ForkServer:
         self._spares.append((pid, near))
 
     def _become_supervisor(self, channel: socket.socket) -> NoReturn:
+        code = 1
         try:
             self._forget()
             supervisor.stand_by(channel, self._workplace)
+            code = 0
         except BaseException:
             traceback.print_exc()
             sys.stderr.flush()
         finally:
-            os._exit(0)
+            os._exit(code)
 
     def _forget(self) -> None:
         """Drop what belongs to the server: the forked copy must not keep it open."""
@@ -213,21 +210,24 @@ class ForkServer:
     def _reap(self, bell: socket.socket) -> None:
         with contextlib.suppress(BlockingIOError):
             bell.recv(4096)
-        ended = set()
+        ended = {}
         while True:
             try:
-                pid, _ = os.waitpid(-1, os.WNOHANG)
+                pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
                 break
             if not pid:
                 break
-            ended.add(pid)
-        if ended:  # a stray too: what it had started becomes a child of this process in turn
-            self._supervisors -= ended
-            for pid, channel in self._spares:
-                if pid in ended:
-                    channel.close()
-            self._spares = [spare for spare in self._spares if spare[0] not in ended]
+            ended[pid] = status
+        # One that ends in order leaves no process. What others leave becomes a child of this one,
+        # and so does what a stray had started.
+        disorder = any(status or pid not in self._supervisors for pid, status in ended.items())
+        self._supervisors.difference_update(ended)
+        for pid, channel in self._spares:
+            if pid in ended:
+                channel.close()
+        self._spares = [spare for spare in self._spares if spare[0] not in ended]
+        if disorder:
             self._kill_strays()
 
     def _kill_strays(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from scheduler.executors.base import LaunchSpec, Outcome
 
@@ -32,8 +33,25 @@ class Setup:
     """Largest log of an attempt; 0: not limited."""
     pin: bool
     """Whether an attempt runs on the CPUs of its devices only."""
+    name: str = "server"
+    """Of the server's own files in the run folder, without their endings."""
     digest: str = ""
     """Of the code, these settings and the variables; a service with another replaces the server."""
+
+    @property
+    def socket(self) -> Path:
+        """Where services connect."""
+        return Path(self.folder, f"{self.name}.sock")
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one server of this name."""
+        return Path(self.folder, f"{self.name}.lock")
+
+    @property
+    def log(self) -> Path:
+        """What it and everything forked from it prints outside an attempt."""
+        return Path(self.folder, f"{self.name}.log")
 
     def encode(self) -> str:
         """For the command line."""

@@ -197,15 +197,20 @@ def adopts_orphans() -> bool:
     return bool(answer.value)
 
 
-def reap_orphans(own: int | None) -> None:
-    """Collect ended children that this process did not start; `own` is one that it did.
+def reap_orphans(own: Collection[int | None] = ()) -> None:
+    """Collect ended children that this process did not start; `own` are some that it did.
 
     Orphans of fork servers and attempts have sessions of their own, which other children of this
     process share with it.
     """
     pid, session = os.getpid(), os.getsid(0)
     for stat in everything():
-        if stat.parent == pid and stat.state == "Z" and stat.session != session and stat.pid != own:
+        if (
+            stat.parent == pid
+            and stat.state == "Z"
+            and stat.session != session
+            and stat.pid not in own
+        ):
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(stat.pid, os.WNOHANG)
 

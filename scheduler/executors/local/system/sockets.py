@@ -1,7 +1,7 @@
 """Unix sockets in the run folder: one message is one JSON object.
 
-- `server.sock`: the fork server's; launches and pings go in, one `hello`, pongs and refusals
-  come out.
+- that of a fork server (`Setup.socket`): launches and pings go in, one `hello`, pongs and
+  refusals come out.
 - `service.sock`: the service's; supervisors and workers tell it at once what happened. A message
   lost here is no harm, the executor's files of the attempt say the same.
 """
@@ -18,24 +18,23 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-SERVER = "server.sock"
 SERVICE = "service.sock"
 LIMIT = 65536
 """Longest message (bytes)."""
 _INT = struct.calcsize("i")
 
 
-def listen(folder: Path) -> socket.socket:
-    """The fork server's socket, in place of one that an earlier server left."""
-    return _bound(socket.SOCK_SEQPACKET, folder / SERVER, backlog=8)
+def listen(path: Path) -> socket.socket:
+    """A fork server's socket, in place of one that an earlier server left."""
+    return _bound(socket.SOCK_SEQPACKET, path, backlog=8)
 
 
-def connect(folder: Path) -> socket.socket:
-    """Connect to the fork server. Raises `OSError` if none listens, or its queue is full."""
+def connect(path: Path) -> socket.socket:
+    """Connect to a fork server. Raises `OSError` if none listens, or its queue is full."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     connection.setblocking(False)
     try:
-        with _address(folder / SERVER) as address:
+        with _address(path) as address:
             connection.connect(address)
     except BaseException:
         connection.close()
