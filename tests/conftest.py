@@ -1,6 +1,7 @@
 """What every test of this project shares."""
 
 import os
+import signal
 from collections.abc import Iterator
 from itertools import count
 
@@ -14,6 +15,9 @@ from tests.support import postgres, s3
 # Memory that copies of a world do not set must not matter. Here it is NaN as a float, and far out
 # of range as an index.
 blocks.unset = lambda memory: np.full(memory.size // 8, 0x7FF8DEAD7FF8DEAD).view(np.uint8)
+
+# A shell starts what runs in its background with Ctrl-C ignored, and programs inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile(
     "fulcrum",
