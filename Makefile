@@ -83,7 +83,7 @@ policy: $(STAMP) ## Train the policy that is shipped, from its seed (FOLDER=buil
 	  --set correction_limit=0 --set augment=false --set jobs=250 --set population=20 \
 	  --set n_eval_episodes=16 --set sigma=0.25
 
-bench-policy: $(STAMP) ## Hold the learned policies against goals and heuristics: docs/results.md (about an hour; TRAIN=1 trains PPO again)
+bench-policy: $(STAMP) ## Hold the learned policies against goals and heuristics: docs/results.md (one to two hours; TRAIN=1 trains PPO again)
 	@$(RUN)/python -m benchmarks.policy $(if $(TRAIN),--train) $(ARGS)
 
 bench-sim: $(STAMP) ## Measure the speed of simulation and environment

@@ -147,7 +147,7 @@ def bars(differences: Sequence[Bar], ratios: Sequence[Bar]) -> Figure:
     left.set_xlabel("difference to the rival, %; black: the goal")
     right.set_xscale("log")
     plain(right.xaxis)
-    right.set_xlabel("ratio to the goal; black: the goal")
+    right.set_xlabel("÷ the goal")
     return made
 
 
