@@ -35,6 +35,10 @@ SUFFIX = "+search"
 _BACK_S = 600.0
 """Time that goes back by more is another simulation's: what was seen is not its past. In a service
 a snapshot that is explained may be some seconds old."""
+_PACE_S = 2.5e-6
+"""Seconds of a future for each waiting job and round, before one has been measured."""
+_EASED = 0.9
+"""Factor of that pace whenever no future is begun because of it."""
 _RENEWED = 0.125
 """Share of new arrivals with which futures are drawn from all of them again."""
 
@@ -44,11 +48,11 @@ class SearchedPolicy:
     """A policy and its search. It has a memory: threads wait for each other.
 
     `arrivals`: what futures are drawn from; None: the last arrivals that the policy has seen, at
-    least `least` of them: before that the policy decides alone. In another simulation,
-    where time has gone back, it forgets them. `limit_s`: seconds that it may try choices out in one
-    round; what has been tried by then decides, and then the policy alone. Without a limit equal
-    simulations get equal choices. Raises `InputError` for a policy without a compiled scorer
-    and for one that preempts.
+    least `least` of them: before that the policy decides alone. In another simulation, where time
+    has gone back, it forgets them. `limit_s`: seconds that it may try choices out in one round;
+    what has been tried by then decides, and then the policy alone. A future that would take longer
+    by what earlier ones took is not begun. Without a limit equal simulations get equal choices.
+    Raises `InputError` for a policy without a compiled scorer and for one that preempts.
     """
 
     policy: Policy
@@ -73,6 +77,8 @@ class SearchedPolicy:
     _spent_s: float = field(init=False, default=0.0, repr=False)
     """Seconds of it that were spent."""
     _found: SearchResult | None = field(init=False, default=None, repr=False)
+    _pace_s: float = field(init=False, default=_PACE_S, repr=False)
+    """Seconds of the last futures, by waiting jobs and rounds."""
 
     def __post_init__(self) -> None:
         scorer = traits(self.policy).scorer
@@ -144,9 +150,19 @@ class SearchedPolicy:
             lately = None  # it starts jobs that no table shows
         if self.limit_s == np.inf:
             return playouts.search(world, _draws(world), lately=lately)
-        end = begun + self.limit_s - self._spent_s
-        found = playouts.search(world, _draws(world), lambda: self.clock() < end, lately)
-        self._spent_s += self.clock() - begun
+        end, found = begun + self.limit_s - self._spent_s, None
+        work = world.depth * min(world.depth, self.settings.rounds)
+        future_s = self._pace_s * work
+        begun_playing = self.clock()
+        if begun_playing + future_s >= end:
+            self._pace_s = max(_PACE_S, _EASED * self._pace_s)  # one slow future is no proof
+        else:
+            in_time = lambda: self.clock() + future_s < end  # noqa: E731
+            found = playouts.search(world, _draws(world), in_time, lately)
+        ended = self.clock()
+        if found is not None:
+            self._pace_s = (ended - begun_playing) / (found.values.shape[1] * max(1, work))
+        self._spent_s += ended - begun
         return found
 
     def _prepared(self, world: World) -> Playouts | None:

@@ -13,6 +13,7 @@ from envs.workloads.base import Workload, WorkloadRun
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.observer import observer
 from scheduler.decisions.rounds.run import decide
+from scheduler.decisions.search.playouts import Playouts
 from scheduler.decisions.search.settings import SearchSettings
 from scheduler.domain.errors import InputError
 from scheduler.domain.pools import Pool
@@ -122,6 +123,25 @@ def test_the_time_is_for_a_whole_round():
     run(policy)
     assert next(ticks) > 30
     assert policy._spent_s <= 40.0
+
+
+def test_a_future_that_would_outlast_the_limit_is_not_begun(monkeypatch):
+    """A long queue must not make a round wait: one slow future is enough to know."""
+    now, plays = [0.0], []
+    search = Playouts.search
+
+    def slowly(*given):
+        plays.append(now[0])
+        found = search(*given)
+        now[0] += 50.0
+        return found
+
+    monkeypatch.setattr(Playouts, "search", slowly)
+    run(searched("fcfs", limit_s=1.0, clock=lambda: now[0]))
+    begun = len(plays)
+    plays.clear()
+    run(searched("fcfs", limit_s=1e6, clock=lambda: now[0]))
+    assert begun < len(plays) / 4
 
 
 def test_a_limit_touches_only_policies_that_search():
