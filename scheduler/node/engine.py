@@ -96,6 +96,14 @@ def join(
             f"{token} is missing",
             {"token": f"a copy of {TOKEN_FILE} in the service's data folder"},
         )
+    head, _, port = address.rpartition(":")
+    if not head or not port.isdecimal():
+        raise InputError(f"{address!r} has no port", {"address": "HOST:PORT of the head of Ray"})
+    if not _taken(head.strip("[]"), int(port)):  # Ray itself would wait for minutes
+        raise StateError(
+            f"nothing answers at {address}",
+            {"address": f"HOST:PORT of the head of Ray; `fulcrum serve --ray` has port {PORT}"},
+        )
     own = () if host is None else (f"--node-ip-address={host}",)
     # Fulcrum counts the devices of its jobs itself; Ray's own users get what its flags say.
     labels = f"{NODE_LABEL}={name}" + ("" if pool is None else f",{POOL_LABEL}={pool}")

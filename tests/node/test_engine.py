@@ -83,7 +83,8 @@ def test_the_environment_may_have_the_token(tmp_path: Path) -> None:
     assert engine.environment_has_token(mode)
 
 
-def test_a_node_joins_under_its_name(tmp_path: Path, started) -> None:
+def test_a_node_joins_under_its_name(tmp_path: Path, started, monkeypatch) -> None:
+    monkeypatch.setattr(engine, "_taken", lambda *_: True)
     engine.join("10.0.0.5:6379", "gpu-a", engine.token_file(tmp_path), "10.0.0.6")
     assert started[0][0] == [
         "start",
@@ -104,6 +105,7 @@ def test_what_ray_says_last_is_the_error(tmp_path: Path, monkeypatch) -> None:
     failed = subprocess.CompletedProcess([], 1, "Usage stats\n", "no route to host\n\n")
     monkeypatch.setattr(engine.subprocess, "run", lambda *_, **__: failed)
     monkeypatch.setattr(engine, "find_spec", lambda _: True)
+    monkeypatch.setattr(engine, "_taken", lambda *_: True)
     with pytest.raises(StateError, match="ray start failed: no route to host"):
         engine.join("10.0.0.5:6379", "gpu-a", engine.token_file(tmp_path))
 
@@ -173,3 +175,13 @@ def test_services_of_different_databases_do_not_meet(tmp_path: Path) -> None:
     assert len(names) == 2
     named = settings.load(overrides={"data_dir": tmp_path, "ray.namespace": "team"})
     assert namespace(named) == "team"
+
+
+@pytest.mark.parametrize(
+    ("address", "said"), [("127.0.0.1", "has no port"), ("127.0.0.1:1", "nothing answers at")]
+)
+def test_a_wrong_address_is_told_at_once(tmp_path, address, said):
+    token = tmp_path / "token"
+    token.write_text("secret")
+    with pytest.raises((InputError, StateError), match=said):
+        engine.join(address, "a", token)
