@@ -123,7 +123,8 @@ def serve(
             if not asked:
                 server.run(sockets=[listener])
     if not as_json:
-        out().print("[dim]stopped; running jobs continue[/]")
+        beside = ", so do Ray's head and nodes" if settings.executor.kind == "ray" else ""
+        out().print(f"[dim]stopped; running jobs continue{beside}[/]")
     if services.compiling:
         # The compiler's thread goes on while the interpreter ends, and would abort the process.
         sys.stdout.flush()
@@ -213,6 +214,9 @@ def _announce(service: Service, settings: Settings, url: str, *, as_json: bool) 
     console.print(f"Fulcrum listens on [bold]{url}[/]", soft_wrap=True)
     console.print(f"data in {escape(str(settings.data_dir))}", soft_wrap=True)
     console.print(f"token in {escape(str(token))}", soft_wrap=True)
+    if settings.executor.kind == "ray":
+        join = f"fulcrum node join {settings.ray.address} --name NAME"
+        console.print(f"nodes join by: {escape(join)}", soft_wrap=True)
     columns = ("!POOL", "!KIND", "MODEL", "!STATE", ">DEVICES", ">MEMORY", ">$/DEVICE HOUR")
     result = table(*columns, ">WATTS", drop=("KIND", "WATTS", "MEMORY", "MODEL"))
     for view in views:
