@@ -223,8 +223,9 @@ def simulate(
     workload = scenario.workload(seed, jobs, split)
     if isinstance(policy, Driver):
         drawn = policy.adapted(drawn)
-        spec, estimates = ClusterSpec.of(drawn), drawn.estimates.make(seed)
-        return drawn, policy.run(Simulation(workload, spec, estimates, seed=seed))
+        simulation = simulation_of(drawn, workload, seed, None)
+        assert isinstance(simulation, Simulation), "only SimPy runs policies of the simulator"
+        return drawn, policy.run(simulation)
     return drawn, simulation_of(drawn, workload, seed, policy).run(counting(policy, drawn))
 
 

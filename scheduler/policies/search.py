@@ -157,8 +157,9 @@ class SearchedPolicy:
         if begun_playing + future_s >= end:
             self._pace_s = max(_PACE_S, _EASED * self._pace_s)  # one slow future is no proof
         else:
-            in_time = lambda: self.clock() + future_s < end  # noqa: E731
-            found = playouts.search(world, _draws(world), in_time, lately)
+            found = playouts.search(
+                world, _draws(world), lambda: self.clock() + future_s < end, lately
+            )
         ended = self.clock()
         if found is not None:
             self._pace_s = (ended - begun_playing) / (found.values.shape[1] * max(1, work))
