@@ -97,7 +97,7 @@ def join(
             {"token": f"a copy of {TOKEN_FILE} in the service's data folder"},
         )
     head, _, port = address.rpartition(":")
-    if not head or not port.isdecimal():
+    if not head or not port.isdecimal() or not 0 < int(port) < 2**16:
         raise InputError(f"{address!r} has no port", {"address": "HOST:PORT of the head of Ray"})
     if not _taken(head.strip("[]"), int(port)):  # Ray itself would wait for minutes
         raise StateError(

@@ -178,7 +178,12 @@ def test_services_of_different_databases_do_not_meet(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "said"), [("127.0.0.1", "has no port"), ("127.0.0.1:1", "nothing answers at")]
+    ("address", "said"),
+    [
+        ("127.0.0.1", "has no port"),
+        ("127.0.0.1:70000", "has no port"),
+        ("127.0.0.1:1", "nothing answers at"),
+    ],
 )
 def test_a_wrong_address_is_told_at_once(tmp_path, address, said):
     token = tmp_path / "token"

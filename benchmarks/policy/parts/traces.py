@@ -97,8 +97,10 @@ def report(found: Found, folder: Path) -> Section:
         "Muri's four traces on 64 V100 and Philly's log on an eighth of its cluster, w = 1: only "
         "completion time counts. The best textbook order was chosen on the training part of each "
         "trace. Windows of one trace share jobs, so few are independent, and a single window has "
-        f"no interval. With `{SUFFIX}` a policy may stop and move what runs."
+        "no interval."
     )
+    if any(name.endswith(SUFFIX) for name in found["learned"]):
+        text += f" With `{SUFFIX}` a policy may stop and move what runs."
     tables = [Table("Differences", columns, rows), steady.regimes(entries)] if entries else []
     section = Section("Recorded traces", text, tables)
     if not rows:
