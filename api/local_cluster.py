@@ -24,8 +24,8 @@ _BRIDGE = "scheduler.executors.ray.bridge"
 class LocalCluster:
     """Each node is a Ray node with an address and a run folder of its own, as on another machine.
 
-    `folder` is that of the service, and of no other cluster; `pools` names the pool of each node;
-    `port` is that of the head (default: a free one).
+    `folder` is that of the service, and of no other cluster; `pools` names the pool of each node
+    (empty: by its devices); `port` is that of the head (default: a free one).
     """
 
     def __init__(self, folder: Path, pools: Mapping[str, str], port: int | None = None) -> None:
@@ -53,7 +53,7 @@ class LocalCluster:
     def join(self, name: str) -> None:
         """Start a node. Raises `StateError`."""
         token = engine.token_file(self._folder)
-        engine.join(self.address, name, token, self._hosts[name], self._pools[name])
+        engine.join(self.address, name, token, self._hosts[name], self._pools[name] or None)
 
     def wait(self, client: Client, tell: Callable[[str], object] = lambda _: None) -> None:
         """Until all nodes take jobs; `tell` gets a line for each change. Raises `RuntimeError`."""

@@ -42,8 +42,11 @@ PANELS: Mapping[str, Mapping[str, CommandEntry | GroupEntry]] = {
             },
         ),
         "node": GroupEntry(
-            "Make this machine a node of a service's cluster.",
-            {"join": CommandEntry("machine.node:join", SERVICE)},
+            "Make this machine a node of a service's cluster, and end that.",
+            {
+                "join": CommandEntry("machine.node:join", SERVICE),
+                "leave": CommandEntry("machine.node:leave", SERVICE),
+            },
         ),
         "token": GroupEntry(
             "Manage access tokens, on the service's machine as its user.",

@@ -89,7 +89,8 @@ class JobCommon(BaseModel):
     project: Project = Field("default", description="Groups jobs for costs and preferences.")
     devices: Devices = Field(
         ("any",),
-        description="Accepted devices: `any`, `cpu`, `cuda` or a device model; one or a list.",
+        description="Accepted devices: `any`, `cpu`, `cuda`, a device model or the name of a pool; "
+        "one or a list.",
         examples=["any", ["cuda", "cpu"], ["NVIDIA A10"]],
     )
     width: Width = Field(

@@ -33,7 +33,6 @@ from scheduler.decisions.state.node_placement import BEST_FIT
 from scheduler.decisions.state.preemption import AS_PUBLISHED, PreemptionRules
 from scheduler.domain.errors import InputError
 from scheduler.domain.pools import Pool
-from scheduler.domain.resources import ANY
 
 _SOURCE_SINCE = ("warm_up", "cool_down", "population", "backlog")
 _RANDOM_SINCE = ("widest", "rigid_share", "tail_share", "sweep_share")
@@ -338,7 +337,7 @@ def _prices(pools: Sequence[Pool]) -> Mapping[str, float]:
     prices: dict[str, float] = {}
     for pool in pools:
         price = 1.0 if free else pool.dollars_per_device_hour
-        for name in (ANY, pool.kind.value, pool.model):
+        for name in pool.accepted_as:
             prices[name] = min(price, prices.get(name, price))
     return prices
 

@@ -11,7 +11,6 @@ from envs.workloads.base import Arrival
 from scheduler.arrays import Floats, Ints
 from scheduler.domain.errors import InfeasibleError
 from scheduler.domain.pools import Pool
-from scheduler.domain.resources import ANY
 
 PoolWidth = tuple[int, int]
 """(pool index, devices)."""
@@ -47,7 +46,7 @@ class FeasiblePlacements:
 
     def __init__(self, pools: Sequence[Pool]) -> None:
         self._pools = pools
-        self._names = [(ANY, pool.kind.value, pool.model) for pool in pools]
+        self._names = [pool.accepted_as for pool in pools]
         self._known: dict[tuple[object, ...], PlacementSet] = {}
 
     def of(self, job: Arrival) -> PlacementSet:

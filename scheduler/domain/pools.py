@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from scheduler.domain.errors import InputError
-from scheduler.domain.resources import DeviceKind
+from scheduler.domain.resources import ANY, DeviceKind, Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Pool:
     name: str
     kind: DeviceKind
     model: str
-    """Device model, e.g. `NVIDIA A10` or `AMD EPYC 7B13`; what a job may ask for by name."""
+    """Device model, e.g. `NVIDIA A10` or `AMD EPYC 7B13`; shown to users."""
     devices_per_node: int
     nodes: int = 1
     memory_per_node: int = 0
@@ -61,6 +61,16 @@ class Pool:
     def count(self) -> int:
         """Devices in the whole pool."""
         return self.nodes * self.devices_per_node
+
+    @property
+    def accepted_as(self) -> tuple[str, ...]:
+        """What a job may call its devices: `any`, their kind, their model, the pool's name."""
+        return (ANY, self.kind.value, self.model, self.name)
+
+    def suits(self, request: Request) -> bool:
+        """Whether the job accepts these devices (case does not matter)."""
+        names = {name.casefold() for name in self.accepted_as}
+        return any(device.casefold() in names for device in request.devices)
 
     def memory_fits(self, width: int, memory_bytes: int) -> bool:
         """Whether an empty pool could hold `memory_bytes` on `width` devices, evenly on each."""

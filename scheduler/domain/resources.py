@@ -27,7 +27,7 @@ class Request:
     """
 
     devices: tuple[str, ...] = (ANY,)
-    """Accepted devices: `any`, a kind (`cpu`, `cuda`) or a device model (`NVIDIA A10`)."""
+    """Accepted devices, as `Pool.accepted_as` has them."""
     min_width: int = 1
     """Fewest devices of one attempt."""
     max_width: int = 1
@@ -45,11 +45,6 @@ class Request:
             )
         if self.memory_bytes < 0:
             raise InputError("memory is negative", {"memory": "bytes ≥ 0"})
-
-    def accepts(self, kind: DeviceKind, model: str) -> bool:
-        """Whether a device of this kind and model will do (case does not matter)."""
-        names = {ANY, kind.value, model.casefold()}
-        return any(device.casefold() in names for device in self.devices)
 
 
 def parse_width(text: str | int) -> tuple[int, int]:

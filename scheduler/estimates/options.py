@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import NamedTuple
 
 from scheduler.domain.errors import InfeasibleError
@@ -64,7 +65,7 @@ def feasible(request: Request, pools: Sequence[Pool]) -> list[tuple[int, int]]:
     found = [
         (index, width)
         for index, pool in enumerate(pools)
-        if request.accepts(pool.kind, pool.model)
+        if pool.suits(request)
         for width in widths(request, pool)
         if pool.memory_fits(width, request.memory_bytes)
     ]
@@ -88,10 +89,11 @@ def widths(request: Request, pool: Pool) -> tuple[int, ...]:
 
 def _infeasible(request: Request, pools: Sequence[Pool]) -> InfeasibleError:
     asked = " or ".join(request.devices)
-    accepted = [pool for pool in pools if request.accepts(pool.kind, pool.model)]
+    accepted = [pool for pool in pools if pool.suits(request)]
     if not accepted:
         have = ", ".join(f"{pool.count} {pool.kind} ({pool.model})" for pool in pools)
-        legal = sorted({"any", *(pool.kind.value for pool in pools), *(p.model for p in pools)})
+        by_sort = zip(*(pool.accepted_as for pool in pools), strict=True)
+        legal = dict.fromkeys(("any", *chain.from_iterable(by_sort)))
         return InfeasibleError(
             f"asks for {_devices(request.min_width, asked)}; this cluster has {have or 'no pool'}",
             {"request.devices": f"some of: {', '.join(legal)}"},

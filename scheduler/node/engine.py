@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
+import re
 import secrets
 import socket
-import subprocess
-import sys
-from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
+from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
 
 from scheduler.domain.errors import InputError, StateError
 from scheduler.domain.nodes import POOL_LABEL
-from scheduler.executors.ray.config import NODE_LABEL
+from scheduler.executors.ray.config import HEAD_LABEL, NODE_LABEL
 from scheduler.files import write_text
+from scheduler.node import ray_command
+from scheduler.node.local_nodes import foreign, local_nodes
 
 THIS_MACHINE = "127.0.0.2"
 """A head that listens there is for this machine alone. Ray takes 127.0.0.1 for its outer one."""
@@ -24,13 +23,16 @@ TOKEN_FILE = Path("ray") / "token"
 """In the data folder."""
 TOKEN_VARIABLE = "RAY_AUTH_TOKEN_PATH"
 """Names the token's file to Ray's processes."""
-_START_S = 120.0
+_LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
+"""What Ray takes as a label's value, as Kubernetes does."""
 
 
 def token_file(data_dir: Path) -> Path:
     """The file with the secret that nodes show each other; made if it is missing."""
     path = data_dir / TOKEN_FILE
     if not path.exists():
+        # Before the service itself makes the folder, and as private.
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_text(path, secrets.token_hex(32), private=True, replace=False)
     return path
 
@@ -74,12 +76,15 @@ def for_this_machine_alone(address: str) -> bool:
 def start_head(host: str, port: int, token: Path) -> str:
     """Start a head that no job runs on, unless one listens already; its address.
 
-    Raises `InputError` without Ray, `StateError` if it does not start.
+    Raises `InputError` without Ray and for an address that is not this machine's, `StateError`
+    if it does not start.
     """
     address = f"{host}:{port}"
     if not _taken(host, port):
+        _check_own(host)
         options = ("--head", f"--node-ip-address={host}", f"--port={port}", "--num-cpus=0")
-        _ray(("start", *options, "--include-dashboard=false"), token)
+        label = f"--labels={HEAD_LABEL}={port}"
+        ray_command.run(("start", *options, label, "--include-dashboard=false"), environment(token))
     return address
 
 
@@ -89,8 +94,14 @@ def join(
     """Start Ray here as node `name` of the cluster at `address`.
 
     `host` is the address of this machine that others reach it by; `pool` names its pool. Raises
-    as `start_head`, and `InputError` if the token cannot be read.
+    as `start_head`, `InputError` if the token cannot be read or is another cluster's, `StateError`
+    if such a node is here.
     """
+    _check_label("name", name)
+    if pool is not None:
+        _check_label("pool", pool)
+    if host is not None:
+        _check_own(host)
     if not token.is_file():
         raise InputError(
             f"{token} is missing",
@@ -104,10 +115,17 @@ def join(
             f"nothing answers at {address}",
             {"address": f"HOST:PORT of the head of Ray; `fulcrum serve --ray` has port {PORT}"},
         )
+    if any(node.name == name and node.belongs_to(address) for node in local_nodes()):
+        raise StateError(
+            f"node {name} of {address} is here already",
+            {"name": f"another one, or first `fulcrum node leave {name}`"},
+        )
     own = () if host is None else (f"--node-ip-address={host}",)
     # Fulcrum counts the devices of its jobs itself; Ray's own users get what its flags say.
     labels = f"{NODE_LABEL}={name}" + ("" if pool is None else f",{POOL_LABEL}={pool}")
-    _ray(("start", f"--address={address}", f"--labels={labels}", *own), token)
+    ray_command.run(
+        ("start", f"--address={address}", f"--labels={labels}", *own), environment(token)
+    )
 
 
 def _taken(host: str, port: int) -> bool:
@@ -118,41 +136,18 @@ def _taken(host: str, port: int) -> bool:
         return False
 
 
-def _ray(arguments: Sequence[str], token: Path) -> None:
-    done = _run(arguments, token)
-    if done.returncode:
-        lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-        raise StateError(
-            f"ray {arguments[0]} failed: {lines[-1] if lines else done.returncode}",
-            {"ray": "a free port, an address of this machine, the same token on all nodes"},
-        )
-
-
-def _run(arguments: Sequence[str], token: Path) -> subprocess.CompletedProcess[str]:
-    check_installed()
-    command = [sys.executable, "-m", "ray.scripts.scripts", *arguments]
-    variables: Mapping[str, str] = {**os.environ, **environment(token)}
-    try:
-        return subprocess.run(
-            command,
-            env=variables,
-            capture_output=True,
-            text=True,
-            timeout=_START_S,
-            check=False,
-            # Else Ctrl-C in the service's terminal would end Ray with it.
-            start_new_session=True,
-        )
-    except subprocess.TimeoutExpired:
-        raise StateError(
-            f"ray {arguments[0]} does not end", {"ray": "an address that answers"}
-        ) from None
-
-
-def check_installed() -> None:
-    """Raises `InputError` if Ray is not installed."""
-    if find_spec("ray") is None:
+def _check_label(option: str, value: str) -> None:
+    if not _LABEL.fullmatch(value):
         raise InputError(
-            "Ray is not installed",
-            {"executor.kind": "local, or pip install 'fulcrum-scheduler[ray]' on all machines"},
+            f"{value!r} is no name for a {'node' if option == 'name' else option}",
+            {option: "1 to 63 letters, digits, -, _ and ., a letter or digit first and last"},
+        )
+
+
+def _check_own(host: str) -> None:
+    why = foreign(host)
+    if why:
+        raise InputError(
+            f"{host} is no address of this machine: {why}",
+            {"host": "the address on which the other machines reach this one"},
         )

@@ -17,7 +17,7 @@ from scheduler.executors.ray import RayTransport
 from scheduler.executors.ray.config import BridgeConfig
 from scheduler.hardware.elastic_pools import elastic_pools
 from scheduler.hardware.limits import cpu_quota
-from scheduler.node import agent, engine, shared_folder, storage_check
+from scheduler.node import agent, engine, ray_command, shared_folder, storage_check
 from scheduler.node.mirroring_executor import MirroringExecutor
 from scheduler.problems import HealthProblem
 from scheduler.service.nodes.node_paths import Ask
@@ -54,8 +54,7 @@ def runner(settings: config.Settings) -> Runner:
         executor: Executor = nodes
         if storage is not None:
             executor = MirroringExecutor(nodes, storage, settings.data_dir.absolute() / "jobs")
-        foreign = transport.foreign_agents
-        return Runner(executor, nodes.questions.ask, storage, lambda: _foreign(foreign()))
+        return Runner(executor, nodes.questions.ask, storage, lambda: _warnings(transport))
     if settings.storage is not None:
         raise InputError(
             "storage is for jobs on other machines",
@@ -75,7 +74,7 @@ def namespace(settings: config.Settings) -> str:
 def _transport(
     settings: config.Settings, options: dict[str, Any], storage: ObjectStorage | None
 ) -> RayTransport:
-    engine.check_installed()
+    ray_command.check_installed()
     ray = settings.ray
     agents = agent.AgentConfig(
         folder=ray.node_folder,
@@ -112,6 +111,14 @@ def _on_ray(settings: config.Settings, transport: RayTransport) -> ClusterExecut
         notice_grace_s=settings.preemption.grace_s,
         lost_after_s=settings.ray.lost_after_s,
     )
+
+
+def _warnings(transport: RayTransport) -> Iterator[HealthProblem]:
+    yield from _foreign(transport.foreign_agents())
+    for name in transport.same_names():
+        text = f"several machines have joined as node {name}; only one of them gets jobs"
+        advice = f"on the others: fulcrum node leave {name}, then join under names of their own"
+        yield HealthProblem("nodes", text, advice, fatal=False)
 
 
 def _foreign(agents: Mapping[str, Sequence[str]]) -> Iterator[HealthProblem]:

@@ -56,10 +56,13 @@ def test_request_refused(figures, field):
         (("nvidia a10",), DeviceKind.CUDA, True),
         (("NVIDIA A100",), DeviceKind.CUDA, False),
         (("NVIDIA A100", "cpu"), DeviceKind.CPU, True),
+        (("Fast",), DeviceKind.CUDA, True),
+        (("faster",), DeviceKind.CUDA, False),
     ],
 )
-def test_request_accepts(devices, kind, accepted):
-    assert Request(devices=devices).accepts(kind, "NVIDIA A10") is accepted
+def test_what_a_job_may_call_its_devices(devices, kind, accepted):
+    pool = Pool("fast", kind, "NVIDIA A10", devices_per_node=1)
+    assert pool.suits(Request(devices=devices)) is accepted
 
 
 POOL = {"name": "gpu", "kind": DeviceKind.CUDA, "model": "NVIDIA A10", "devices_per_node": 4}

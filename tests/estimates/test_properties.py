@@ -61,7 +61,7 @@ def test_options_are_always_feasible_or_refused(devices, low, extra, memory):
     }  # fmt: skip
     spec = train(**request)
     possible = any(
-        spec.request.accepts(where.kind, where.model) and where.memory_fits(width, memory)
+        where.suits(spec.request) and where.memory_fits(width, memory)
         for where in POOLS
         for width in range(low, min(low + extra, where.count) + 1)
     )
@@ -73,7 +73,7 @@ def test_options_are_always_feasible_or_refused(devices, low, extra, memory):
     found = options(spec, POOLS, Estimator())
     for index, width, *_ in found:
         where = POOLS[index]
-        assert spec.request.accepts(where.kind, where.model)
+        assert where.suits(spec.request)
         assert low <= width <= min(low + extra, where.count)
         assert where.memory_fits(width, memory)
     assert len({placement[:2] for placement in found}) == len(found)

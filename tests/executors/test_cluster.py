@@ -105,7 +105,7 @@ def test_a_node_that_begins_again_takes_no_job_before_it_is_ready(cluster, tmp_p
 
     service.until(settled)
     assert service.state(A) is NodeState.BOOTING
-    assert service.executor.nodes()[A].reason == "it is getting ready"
+    assert service.executor.nodes()[A].reason == "it imports torch, so that jobs start at once"
     imported.set()
     service.until_state(A, NodeState.UP)
     service.executor.close()

@@ -61,3 +61,18 @@ def test_agents_of_a_service_of_another_name_are_seen_until_they_end(
     new.until(lambda: new.foreign == {})
     assert new.state is NodeState.UP
     new.executor.close()
+
+
+def test_of_two_machines_of_one_name_the_first_is_used_until_it_is_gone(
+    ray_cluster: RayCluster, tmp_path: Path
+) -> None:
+    service = Service(ray_cluster, tmp_path / "new")
+    transport = service.executor._transport
+    assert isinstance(transport, RayTransport)
+    ray_cluster.add(NODE)
+    service.until(lambda: list(transport.same_names()) == [NODE])
+    assert service.state is NodeState.UP
+    ray_cluster.kill(NODE)
+    service.until(lambda: not transport.same_names())
+    service.until(lambda: service.state is NodeState.UP)
+    service.executor.close()

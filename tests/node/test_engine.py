@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from scheduler.domain.errors import InputError, StateError
 from scheduler.executors.cluster import ClusterExecutor
 from scheduler.executors.local import LocalExecutor
 from scheduler.executors.ray import RayTransport
-from scheduler.node import engine, storage_check
+from scheduler.node import engine, ray_command, storage_check
 from scheduler.node.executor import namespace, runner
 from scheduler.node.mirroring_executor import MirroringExecutor
 from scheduler.storage.objects import ObjectStorage
@@ -22,13 +21,9 @@ from scheduler.storage.objects import ObjectStorage
 def started(monkeypatch) -> list[tuple[list[str], dict[str, str]]]:
     """What would have been run."""
     found: list[tuple[list[str], dict[str, str]]] = []
-
-    def run(command, *, env, **_):
-        found.append((command[3:], env))
-        return subprocess.CompletedProcess(command, 0, "", "")
-
-    monkeypatch.setattr(engine.subprocess, "run", run)
-    monkeypatch.setattr(engine, "find_spec", lambda _: True)
+    monkeypatch.setattr(
+        ray_command, "run", lambda words, env: found.append((list(words), dict(env)))
+    )
     return found
 
 
@@ -85,12 +80,12 @@ def test_the_environment_may_have_the_token(tmp_path: Path) -> None:
 
 def test_a_node_joins_under_its_name(tmp_path: Path, started, monkeypatch) -> None:
     monkeypatch.setattr(engine, "_taken", lambda *_: True)
-    engine.join("10.0.0.5:6379", "gpu-a", engine.token_file(tmp_path), "10.0.0.6")
+    engine.join("10.0.0.5:6379", "gpu-a", engine.token_file(tmp_path), "127.0.0.11")
     assert started[0][0] == [
         "start",
         "--address=10.0.0.5:6379",
         "--labels=fulcrum/node=gpu-a",
-        "--node-ip-address=10.0.0.6",
+        "--node-ip-address=127.0.0.11",
     ]
 
 
@@ -101,17 +96,28 @@ def test_a_node_without_the_token_is_told_where_it_is(tmp_path: Path, started) -
     assert not started
 
 
-def test_what_ray_says_last_is_the_error(tmp_path: Path, monkeypatch) -> None:
-    failed = subprocess.CompletedProcess([], 1, "Usage stats\n", "no route to host\n\n")
-    monkeypatch.setattr(engine.subprocess, "run", lambda *_, **__: failed)
-    monkeypatch.setattr(engine, "find_spec", lambda _: True)
-    monkeypatch.setattr(engine, "_taken", lambda *_: True)
-    with pytest.raises(StateError, match="ray start failed: no route to host"):
-        engine.join("10.0.0.5:6379", "gpu-a", engine.token_file(tmp_path))
+@pytest.mark.parametrize(
+    ("given", "field", "text"),
+    [
+        ({"name": "gpu a"}, "name", "'gpu a' is no name for a node"),
+        ({"name": "a" * 64}, "name", "is no name for a node"),
+        ({"pool": "-fast"}, "pool", "'-fast' is no name for a pool"),
+        ({"host": "192.0.2.1"}, "host", "192.0.2.1 is no address of this machine"),
+        ({"host": "no.such.host.invalid"}, "host", "is no address of this machine"),
+    ],
+)
+def test_wrong_words_are_found_before_ray_is_started(
+    tmp_path: Path, started, given, field: str, text: str
+) -> None:
+    words = {"name": "a", "token": engine.token_file(tmp_path), **given}
+    with pytest.raises(InputError, match=text) as raised:
+        engine.join("127.0.0.2:6379", **words)
+    assert set(raised.value.fields) == {field}
+    assert not started
 
 
 def test_settings_choose_the_executor(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(engine, "find_spec", lambda _: True)
+    monkeypatch.setattr(ray_command, "find_spec", lambda _: True)
     for kind, concrete in (("local", LocalExecutor), ("ray", ClusterExecutor)):
         chosen = settings.load(overrides={"data_dir": tmp_path, "executor.kind": kind})
         made = runner(chosen).executor
@@ -120,7 +126,7 @@ def test_settings_choose_the_executor(tmp_path: Path, monkeypatch) -> None:
 
 
 def test_a_storage_is_used_on_ray_and_refused_on_one_machine(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(engine, "find_spec", lambda _: True)
+    monkeypatch.setattr(ray_command, "find_spec", lambda _: True)
     given = {"data_dir": tmp_path / "data", "storage": f"file://{tmp_path}/storage"}
     made = runner(settings.load(overrides={**given, "executor.kind": "ray"}))
     assert isinstance(made.executor, MirroringExecutor)
@@ -149,14 +155,14 @@ def test_a_node_with_another_storage_under_the_same_url_takes_no_jobs(tmp_path: 
 
 
 def test_without_ray_the_error_says_how_to_get_it(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(engine, "find_spec", lambda _: None)
+    monkeypatch.setattr(ray_command, "find_spec", lambda _: None)
     there = settings.load(overrides={"data_dir": tmp_path, "executor.kind": "ray"})
     with pytest.raises(InputError, match="Ray is not installed"):
         runner(there)
 
 
 def test_agents_of_other_services_are_a_warning(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(engine, "find_spec", lambda _: True)
+    monkeypatch.setattr(ray_command, "find_spec", lambda _: True)
     made = runner(settings.load(overrides={"data_dir": tmp_path, "executor.kind": "ray"}))
     assert list(made.warnings()) == []
     found = {"fulcrum-old": ["gpu-a", "gpu-b"]}

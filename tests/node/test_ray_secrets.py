@@ -17,6 +17,7 @@ import pytest
 
 from api.local_cluster import local_cluster
 from api.local_service import private_service
+from scheduler.node import engine
 from tests.support.waiting import PATIENCE_S
 
 pytest.importorskip("ray", reason="the extra fulcrum-scheduler[ray] is not installed")
@@ -74,10 +75,10 @@ def evidence(tmp_path_factory) -> Iterator[Evidence]:
         seen.log = "\n".join(job.logs())
         seen.digest = job.download("digest", root / "digest").read_text()
         with suppress(PermissionError):
-            for process in _of_ray("gcs_server", "raylet"):
+            for process in _of_ray(root, "gcs_server", "raylet"):
                 held = _in_memory(process.pid, seen.secret.encode(), LABEL)
                 seen.memory.setdefault(process.name(), set()).update(held)
-        everything = [*_written(root), *_written(_session())]
+        everything = [*_written(root), *_written(_session(root))]
         seen.files = [path for path in everything if seen.secret.encode() in _bytes(path)]
         yield seen
 
@@ -143,13 +144,20 @@ def _holders(secret: str) -> list[tuple[int, int]]:
     return found
 
 
-def _of_ray(*names: str) -> list[psutil.Process]:
-    return [process for process in psutil.process_iter(["name"]) if process.info["name"] in names]
+def _of_ray(root: Path, *names: str) -> list[psutil.Process]:
+    """Those of the cluster below this folder: others of the machine have other tokens."""
+    found = []
+    for process in psutil.process_iter(["name"]):
+        with suppress(psutil.Error):
+            token = process.environ().get(engine.TOKEN_VARIABLE, "")
+            if process.info["name"] in names and Path(token).is_relative_to(root):
+                found.append(process)
+    return found
 
 
-def _session() -> Path:
+def _session(root: Path) -> Path:
     """The folder with Ray's logs and sockets."""
-    (head,) = _of_ray("gcs_server")
+    (head,) = _of_ray(root, "gcs_server")
     (found,) = [one for one in head.cmdline() if one.startswith("--session-dir=")]
     return Path(found.partition("=")[2])
 

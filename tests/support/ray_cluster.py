@@ -57,8 +57,11 @@ class RayCluster:
         self.thaw()
         for name in self.names:
             if name not in self._nodes:
-                labels = {NODE_LABEL: name}
-                self._nodes[name] = self._cluster.add_node(num_cpus=1, labels=labels, **_SMALL)
+                self._nodes[name] = self.add(name)
+
+    def add(self, name: str) -> Any:
+        """Start a raylet with this name, whether or not there is one; it ends with the cluster."""
+        return self._cluster.add_node(num_cpus=1, labels={NODE_LABEL: name}, **_SMALL)
 
     def freeze(self, name: str) -> None:
         """Stop the raylet and its workers, agents among them, as if nothing came through."""

@@ -178,6 +178,7 @@ def _devices(ctx: Any, _incomplete: str) -> Iterator[Offer]:
     with _service(ctx) as service:
         for pool in service.cluster().pools:
             yield Offer(pool.model, f"pool {pool.name}")
+            yield Offer(pool.name, f"pool of {pool.model}")
 
 
 def _nodes(ctx: Any, _incomplete: str) -> Iterable[Offer]:

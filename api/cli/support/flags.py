@@ -43,7 +43,7 @@ JOB = (
     Flag(
         "devices",
         list[str],
-        "Accepted device: any, cpu, cuda or a device model; repeatable.",
+        "Accepted device: any, cpu, cuda, a device model or a pool; repeatable.",
         ("--device", "-d"),
         "DEVICE",
     ),

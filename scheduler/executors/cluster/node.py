@@ -21,6 +21,7 @@ _NOISE_S = 0.05
 _DEPARTURE_S = 2.0
 """Attempts end so long before their machine is taken away."""
 _BOOTS = "it was asked for and is not ready yet"
+_WARMS = "it imports torch, so that jobs start at once"
 
 
 class TalkStage(StrEnum):
@@ -253,7 +254,7 @@ class NodeLink:
             (self.unreachable.exhausted(), NodeState.UNREACHABLE, self.problem or silent),
             (bool(self.refused or other), NodeState.DRAINING, self.refused or other),
             (bool(self.leaving), NodeState.DRAINING, self.leaving),
-            (not ready, NodeState.BOOTING, "it is getting ready"),
+            (not ready, NodeState.BOOTING, _WARMS if attended else "it is getting ready"),
             (True, NodeState.UP, ""),
         )
         return next((state, reason) for holds, state, reason in cases if holds)

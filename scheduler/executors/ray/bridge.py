@@ -12,7 +12,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import ray
@@ -70,6 +70,8 @@ class Bridge:
         self._foreign: Mapping[str, list[str]] = {}
         """Namespace of another service → the nodes that its agents are on."""
         self._foreign_due = 0.0
+        self._same_name: list[str] = []
+        """Names that several machines have."""
         self._heard_at = 0.0
         self._told: dict[str, Any] = {}
         self._leases = Leases()
@@ -119,18 +121,31 @@ class Bridge:
                 leased, released = self._leases.look(row["NodeID"] for row in rows)
                 for name in released:
                     self._end_agents(name)
-                named = {_name(row): row["NodeID"] for row in rows if _name(row)}
+                named = self._named(rows)
                 twice = {name for name, machine in leased.items() if machine in named.values()}
                 for name in twice:
                     del leased[name]
                 known = {*named.values(), *leased.values()}
                 workers = [row for row in rows if row["Resources"].get("CPU", 0) > 0]
-                unnamed = sum(row["NodeID"] not in known for row in workers)
+                unnamed = sum(row["NodeID"] not in known and not _name(row) for row in workers)
                 self._update(named | leased, dict.fromkeys(twice, _NAMED), unnamed)
                 self._heard_at = time.monotonic()
             except Exception as error:
                 print(f"the nodes cannot be listed: {_line(error)}", flush=True)
             time.sleep(_LOOK_S)
+
+    def _named(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+        """Name → id of its Ray node; of several machines with a name the one of before counts."""
+        machines: dict[str, list[str]] = {}
+        for row in rows:
+            if name := _name(row):
+                machines.setdefault(name, []).append(row["NodeID"])
+        self._same_name = sorted(name for name, found in machines.items() if len(found) > 1)
+        before = {name: self._agents.get(name, ("",))[0] for name in machines}
+        return {
+            name: before[name] if before[name] in found else found[0]
+            for name, found in machines.items()
+        }
 
     def _update(self, nodes: Mapping[str, str], problems: dict[str, str], unnamed: int) -> None:
         """Keep an agent on each of these nodes; `problems`: why others have none."""
@@ -151,6 +166,7 @@ class Bridge:
             "leaving": _leaving(nodes),
             "unnamed": unnamed,
             "foreign": self._foreign,
+            "same_name": self._same_name,
         }
         if told != self._told or not self._connected:
             self._told = told

@@ -10,6 +10,8 @@ from typing import Any
 
 NODE_LABEL = "fulcrum/node"
 """A Ray node with this label belongs to Fulcrum; its value is the node's name."""
+HEAD_LABEL = "fulcrum/head"
+"""A head that Fulcrum started has it; its value is the port."""
 
 
 @dataclass(frozen=True, slots=True)

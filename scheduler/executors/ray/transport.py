@@ -61,6 +61,7 @@ class RayTransport:
         self._provided: dict[str, Any] | None = None
         """What each bridge is told first, once machines were asked for."""
         self._foreign: Mapping[str, Sequence[str]] = {}
+        self._same_name: Sequence[str] = ()
         self._closed = threading.Event()
         self._hear: Hearer = _nobody
         self._thread = threading.Thread(target=self._run, name="ray-transport", daemon=True)
@@ -74,6 +75,10 @@ class RayTransport:
     def foreign_agents(self) -> Mapping[str, Sequence[str]]:
         """Namespace of another service → the nodes that its agents are on."""
         return self._foreign
+
+    def same_names(self) -> Sequence[str]:
+        """Names that several machines have joined under; one of them is used."""
+        return self._same_name
 
     def start(self, hear: Hearer) -> None:
         """Start the first bridge."""
@@ -175,7 +180,7 @@ class RayTransport:
             self._fail(message["failed"], message["error"])
         elif "members" in message:
             leaving = {name: Departure(DRAINS, at) for name, at in message["leaving"].items()}
-            self._foreign = message["foreign"]
+            self._foreign, self._same_name = message["foreign"], message["same_name"]
             named, problems = message["members"], message["problems"]
             self._hear(NodeMembers(named, problems, leaving, message["unnamed"]))
         elif "connected" in message:
@@ -189,7 +194,7 @@ class RayTransport:
         with self._lock:
             frames, self._frames = self._frames, None
             pending = sorted(self._pending)
-        self._foreign = {}
+        self._foreign, self._same_name = {}, ()
         if frames is not None:
             frames.close()
         if not self._closed.is_set():

@@ -71,8 +71,7 @@ class Placements:
             absent = [
                 f"pool {pool.name} cannot run it: {why}"
                 for pool in inventory.pools
-                if (why := inventory.absent.get(pool.name))
-                and spec.request.accepts(pool.kind, pool.model)
+                if (why := inventory.absent.get(pool.name)) and pool.suits(spec.request)
             ]
             raise InfeasibleError("; ".join((error.message, *absent)), error.fields) from None
 

@@ -104,7 +104,7 @@ class NodePaths:
         names = dict.fromkeys(
             name
             for pool in inventory.present
-            if request.accepts(pool.kind, pool.model)
+            if pool.suits(request)
             for name in inventory.nodes.get(pool.name, ())
             if name in nodes and nodes[name].usable
         )

@@ -12,6 +12,8 @@ def sentence(node: Node, jobs: int) -> str:
     text = f"node {node.name} is {node.state} since {_clock(node.since)}"
     if node.reason:
         text += f" ({node.reason})"
+    if node.drained_by:
+        text += f"; `fulcrum nodes resume {node.name}` ends that"
     if not jobs:
         return text
     its = "its job" if jobs == 1 else f"its {jobs} jobs"

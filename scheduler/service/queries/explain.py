@@ -201,17 +201,13 @@ class ExplainService:
         return {
             inventory.node(pool.name, number)
             for pool in inventory.present
-            if request.accepts(pool.kind, pool.model)
+            if pool.suits(request)
             for number in range(pool.nodes)
         }
 
     def _lacking(self, spec: JobSpec) -> list[str]:
         """The pools that the job accepts, and whose nodes lack what it names."""
-        accepted = {
-            pool.name
-            for pool in self.nodes.inventory.present
-            if spec.request.accepts(pool.kind, pool.model)
-        }
+        accepted = {pool.name for pool in self.nodes.inventory.present if pool.suits(spec.request)}
         return [
             f"pool {pool} is out of the question: {why}"
             for pool, why in self.obstacles(spec).items()

@@ -33,9 +33,7 @@ def queue_lengths(live_jobs: LiveJobs) -> QueueLengths:
     return QueueLengths(
         depth=len(waiting),
         by_pool={
-            pool.name: sum(
-                count for one, count in requests.items() if one.accepts(pool.kind, pool.model)
-            )
+            pool.name: sum(count for one, count in requests.items() if pool.suits(one))
             for pool in pools
         },
         by_project=Counter(job.spec.project for job in waiting),

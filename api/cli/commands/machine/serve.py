@@ -123,7 +123,9 @@ def serve(
             if not asked:
                 server.run(sockets=[listener])
     if not as_json:
-        beside = ", so do Ray's head and nodes" if settings.executor.kind == "ray" else ""
+        beside = ""
+        if settings.executor.kind == "ray":
+            beside = ", so do Ray's head and nodes until `fulcrum node leave --all`"
         out().print(f"[dim]stopped; running jobs continue{beside}[/]")
     if services.compiling:
         # The compiler's thread goes on while the interpreter ends, and would abort the process.
