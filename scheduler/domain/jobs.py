@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -171,6 +171,15 @@ class Job:
     nonce: str = ""
     """Drawn at random when the job is stored. After a database was restored or removed, an id may
     occur again; a nonce does not. Empty for jobs from before schema 0003."""
+
+
+def eligible_since(job: Job, ends: Iterable[float]) -> float:
+    """From when its waiting counts, Unix seconds: only devices have kept it from starting since.
+
+    `ends`: when the jobs that it waited for ended.
+    """
+    begin = 0.0 if job.failures else job.eligible_at  # after a failure: the end of a pause
+    return max(job.submitted_at, begin, *ends)
 
 
 @dataclass(frozen=True, slots=True)

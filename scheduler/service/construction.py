@@ -65,7 +65,7 @@ def live_jobs(
         nodes.inventory.present,
         placements.estimates,
         parts.active_policy.preference,
-        lambda job: parts.store.job(job).state,
+        parts.store.job,
         parts.origin,
         lambda: parts.active_policy.preempts,
         nodes,

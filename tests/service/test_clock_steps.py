@@ -32,6 +32,20 @@ def test_a_retry_pause_is_as_long_as_before(world, step):
     assert world.state(1) == "RUNNING"
 
 
+@pytest.mark.parametrize("step", [3 * HOUR, -HOUR])
+def test_a_place_in_the_queue_is_as_before(build, step):
+    world = build(policy="fcfs")  # two CPUs
+    world.submit(job_spec(), job_spec(), job_spec(), job_spec(after=(-1,)))
+    world.settle()
+    world.after(10.0)
+    world.finish("1.1")  # job 3 starts, job 4 competes
+    world.clock.set_by(step)
+    world.after(10.0)
+    world.submit(job_spec())
+    world.finish("2.1")
+    assert [world.state(job) for job in (4, 5)] == ["RUNNING", "QUEUED"]
+
+
 def test_a_pause_whose_clock_was_set_back_while_no_service_ran_is_bounded(world):
     world.submit(job_spec(retry=Retry(max_attempts=2, backoff_s=10.0)))
     world.settle()

@@ -98,6 +98,24 @@ def test_a_dependency_that_ended_before_the_submission_counts_as_it_ended(world)
     assert (world.state(4), world.job(4).reason) == ("CANCELLED", "job 2 ended FAILED")
 
 
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_job_takes_its_place_in_the_queue_when_what_it_waits_for_has_ended(build, restart):
+    world = build(policy="fcfs")  # two CPUs
+    world.submit(job_spec(), job_spec(), job_spec(), job_spec(after=(-1,)))
+    world.settle()
+    world.after(10.0)
+    world.submit(job_spec())
+    world.after(10.0)
+    world.finish("1.1")
+    assert [world.state(job) for job in (3, 4, 5)] == ["RUNNING", "QUEUED", "QUEUED"]
+    if restart:
+        world.restart(policy="fcfs")
+    world.finish("2.1")
+    assert [world.state(job) for job in (4, 5)] == ["QUEUED", "RUNNING"]
+    world.finish("3.1")
+    assert world.state(4) == "RUNNING"
+
+
 def test_a_repeated_key_answers_the_first_jobs_and_revives_none(world):
     (first,) = world.submit(key="once", digest="a")
     world.settle()

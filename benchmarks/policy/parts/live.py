@@ -33,6 +33,7 @@ from envs.workloads.runtime_estimates import estimator
 from envs.workloads.traces import history
 from scheduler import bootstrap, settings
 from scheduler.decisions.rounds.modes import Mode
+from scheduler.domain.jobs import eligible_since
 from scheduler.domain.lifecycle import JobState
 from scheduler.store.base import JobQuery, Store
 
@@ -213,7 +214,7 @@ def _real(store: Store, begun: float) -> Mapping[str, float]:
     waited, ready = [], []
     for job in done:
         assert job.finished_at is not None
-        first = max([job.submitted_at, *(ends[other] or 0.0 for other in job.spec.after)])
+        first = eligible_since(job, (ends[other] or 0.0 for other in job.spec.after))
         waited.append(job.finished_at - job.submitted_at)
         ready.append(job.finished_at - first)
     last = max(job.finished_at or 0.0 for job in done)

@@ -12,7 +12,7 @@ from envs.workloads.base import Workload, WorkloadRun
 from envs.workloads.traces.documents import Document, Rejects
 from envs.workloads.traces.documents import workload as ordered
 from scheduler.domain.errors import InfeasibleError
-from scheduler.domain.jobs import Attempt, Job
+from scheduler.domain.jobs import Attempt, Job, eligible_since
 from scheduler.domain.lifecycle import AttemptState, JobState
 from scheduler.domain.pools import Pool
 from scheduler.domain.records import Measurement
@@ -151,7 +151,7 @@ def _whole_runtime(job: Job, attempt: Attempt, measurement: Measurement | None) 
 def _ready(job: Job, store: Store) -> float:
     """When it could first have started (Unix seconds)."""
     ends = [store.job(other).finished_at for other in job.spec.after]
-    return max([job.submitted_at, *(end for end in ends if end is not None)])
+    return eligible_since(job, (end for end in ends if end is not None))
 
 
 def _runs(

@@ -45,6 +45,7 @@ class Waiting:
 
     id: int
     submitted_at: float
+    """From when its waiting counts; see `eligible_since`."""
     options: Sequence[EstimatedPlacement]
     """At least one."""
     priority: float = MIDDLE_PRIORITY

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from scheduler.decisions.state.entries import Waiting
 from scheduler.decisions.state.plan import Placement
 from scheduler.decisions.state.preemption import JobProgress
 from scheduler.decisions.state.world import World
 from scheduler.domain.errors import InfeasibleError
-from scheduler.domain.jobs import Estimate, Job, JobSpec
+from scheduler.domain.jobs import Estimate, Job, JobSpec, eligible_since
 from scheduler.domain.lifecycle import JobState
 from scheduler.domain.pools import Pool
 from scheduler.estimates.options import PoolEstimate
@@ -75,8 +76,7 @@ class Backlog:
             return
         found = self.placements(job, now)
         if not isinstance(found, HoldReasons):
-            submitted_at = self._corrections.submitted_at(job)
-            self.queue.add(self.waiting(job.id, job.spec, submitted_at, found))
+            self.queue.add(self.waiting(job.id, job.spec, self.waits_since(job, now), found))
             if job.attempts:
                 service_s = self._totals.of(job.id).device_s
                 self.progress[job.id] = progress(job, found, service_s)
@@ -141,13 +141,18 @@ class Backlog:
             return found
         return within_budget(found, spec.budget - self._totals.of(job.id).dollars)
 
+    def waits_since(self, job: Job, now: float) -> float:
+        """From when the job's waiting counts, as the clock reads today."""
+        corrected = replace(job, submitted_at=self._corrections.submitted_at(job))
+        return min(now, eligible_since(corrected, self._dependencies.ends(job)))
+
     def waiting(
-        self, job: int, spec: JobSpec, submitted_at: float, found: Sequence[PoolEstimate]
+        self, job: int, spec: JobSpec, waits_since: float, found: Sequence[PoolEstimate]
     ) -> Waiting:
         """The job as decisions see it."""
         return Waiting(
             id=job,
-            submitted_at=submitted_at,
+            submitted_at=waits_since,
             options=counted(spec, self.queue.pools, found),
             priority=float(spec.priority),
             deadline=float("inf") if spec.deadline is None else spec.deadline,

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Collection, Iterator
+from typing import NamedTuple
 
 from scheduler.domain.jobs import Job
 from scheduler.domain.lifecycle import JobState
 
 
+class Outcome(NamedTuple):
+    """How and when (Unix seconds) a job ended."""
+
+    state: JobState
+    at: float
+
+
 class Dependencies:
     """Dependencies of live jobs. The outcome of a job is kept only while others wait for it."""
 
-    def __init__(self, state: Callable[[int], JobState]) -> None:
-        """`state`: of any job, from the store."""
-        self._state = state
+    def __init__(self, stored: Callable[[int], Job]) -> None:
+        """`stored`: any job, from the store."""
+        self._stored = stored
         self._dependents: dict[int, set[int]] = {}
-        self._outcomes: dict[int, JobState] = {}
+        self._outcomes: dict[int, Outcome] = {}
         self._arrays: dict[int, list[int]] = {}
         """The live jobs of each array of which only some may run at the same time, ascending."""
 
@@ -56,7 +64,7 @@ class Dependencies:
     def _ended(self, job: Job) -> list[int]:
         dependents = sorted(self._dependents.get(job.id, ()))
         if dependents:
-            self._outcomes[job.id] = job.state
+            self._outcomes[job.id] = _outcome(job)
         for dependency in job.spec.after:
             waiting = self._dependents.get(dependency, set())
             waiting.discard(job.id)
@@ -70,11 +78,20 @@ class Dependencies:
         if job in live:
             return None
         if job not in self._outcomes:
-            state = self._state(job)
-            if not state.final:
+            stored = self._stored(job)
+            if not stored.state.final:
                 return None
-            self._outcomes[job] = state
-        return self._outcomes[job]
+            self._outcomes[job] = _outcome(stored)
+        return self._outcomes[job].state
+
+    def ends(self, job: Job) -> Iterator[float]:
+        """When the dependencies that have ended did so, Unix seconds."""
+        return (self._outcomes[one].at for one in job.spec.after if one in self._outcomes)
+
+    def shift(self, seconds: float) -> None:
+        """The clock was set forward by `seconds` (back: negative)."""
+        for job, outcome in self._outcomes.items():
+            self._outcomes[job] = outcome._replace(at=outcome.at + seconds)
 
     def open(self, job: Job, live: Collection[int]) -> tuple[int, ...]:
         """The dependencies that have not succeeded."""
@@ -104,3 +121,7 @@ class Dependencies:
                 members.setdefault(job.spec.array, []).append(job.id)
         if members != self._arrays:
             yield f"arrays differ: {members} and {self._arrays}"
+
+
+def _outcome(job: Job) -> Outcome:
+    return Outcome(job.state, job.finished_at or 0.0)

@@ -47,13 +47,13 @@ class LiveJobs:
         pools: Sequence[Pool],
         estimates: Estimates,
         preference: Preference,
-        state: Callable[[int], JobState],
+        stored: Callable[[int], Job],
         origin: float = 0.0,
         preempts: Callable[[], bool] = lambda: False,
         nodes: ClusterNodes | None = None,
         projects: ProjectAccounts | None = None,
     ) -> None:
-        """`state`: of any job, from the store. `origin`: see `World`.
+        """`stored`: any job, from the store. `origin`: see `World`.
 
         `preempts`: whether a round may preempt now, so that snapshots tell of running jobs.
         `nodes`: on which of them jobs may start; None: on all. `projects`: their accounts; None:
@@ -76,7 +76,7 @@ class LiveJobs:
         self.projects = projects
         self._origin = origin
         self._newest = 0
-        self._dependencies = Dependencies(state)
+        self._dependencies = Dependencies(stored)
         self.totals = AttemptTotalsByJob()
         """Of jobs whose ended attempts are known."""
         self._backlog = Backlog(
@@ -187,6 +187,7 @@ class LiveJobs:
                 seconds, (*self.jobs, *(attempt.id for attempt in self.attempts.values()))
             )
             self.active.shift(seconds)
+            self._dependencies.shift(seconds)
             if self.projects is not None:
                 self.projects.shift(seconds)
             self._committed = ()
@@ -250,10 +251,10 @@ class LiveJobs:
             found = self._backlog.placements(replace(job, spec=spec), now)
             if job.id not in self._backlog.queue or isinstance(found, HoldReasons):
                 return None
-            submitted_at = self._corrections.submitted_at(job)
+            since = self._backlog.waits_since(job, now)
             snapshot = Snapshot(now, self._world(now), self._committed, claims=self._claims)
         snapshot.world.remove(job.id)
-        snapshot.world.add(self._backlog.waiting(job.id, spec, submitted_at, found))
+        snapshot.world.add(self._backlog.waiting(job.id, spec, since, found))
         return snapshot
 
     def estimate(self, placed: Placement) -> Estimate:
@@ -389,5 +390,5 @@ class LiveJobs:
             return None  # it could not start again
         service_s = self.active.elapsed(attempt, now) * attempt.width
         state = progress(job, left, self.totals.of(number).device_s + service_s)
-        waiting = self._backlog.waiting(number, job.spec, self._corrections.submitted_at(job), left)
+        waiting = self._backlog.waiting(number, job.spec, self._backlog.waits_since(job, now), left)
         return self.active.running_job(job, waiting, state, now)
