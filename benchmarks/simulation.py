@@ -58,7 +58,7 @@ CLOCKS: Mapping[str, Clock] = {"SimPy": Simulation, "compiled": CompiledSimulati
 """The last one's figures are those of `--json`."""
 LUBLIN_FCFS = "lublin_256.swf.gz", Mode.NONE
 KTH_EASY = "KTH-SP2.swf.gz", Mode.EASY
-REPEATS = 3
+REPEATS = 10
 STEPS = 1_000
 JOBS = 160
 WORLDS = 32

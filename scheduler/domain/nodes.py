@@ -13,6 +13,12 @@ POOL_LABEL = "fulcrum/pool"
 """Label of a node that names its pool; without it the pool is named by model and number."""
 
 
+NOT_HEARD_YET = "it was not heard yet"
+"""Reason of a node of which the executor has heard nothing since it began."""
+LEFT = "it has left the cluster"
+"""Reason of a node that ended in order: nobody expects it back."""
+
+
 class NodeState(StrEnum):
     """What a node can be used for."""
 

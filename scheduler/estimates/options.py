@@ -91,7 +91,9 @@ def _infeasible(request: Request, pools: Sequence[Pool]) -> InfeasibleError:
     asked = " or ".join(request.devices)
     accepted = [pool for pool in pools if pool.suits(request)]
     if not accepted:
-        have = ", ".join(f"{pool.count} {pool.kind} ({pool.model})" for pool in pools)
+        have = ", ".join(
+            f"{pool.count} {pool.kind} ({pool.model}; pool {pool.name})" for pool in pools
+        )
         by_sort = zip(*(pool.accepted_as for pool in pools), strict=True)
         legal = dict.fromkeys(("any", *chain.from_iterable(by_sort)))
         return InfeasibleError(

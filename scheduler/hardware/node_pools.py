@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from scheduler.domain.nodes import POOL_LABEL, Node, NodeFacts
 from scheduler.domain.pools import Pool
@@ -77,6 +77,17 @@ def places(nodes: Iterable[Node]) -> dict[str, dict[str, int]]:
                 used.add(number)
                 found[node.name][share.pool] = number
     return found
+
+
+def closed_up(nodes: Iterable[Node], pools: Collection[str]) -> list[Node]:
+    """The nodes with numbers without gaps in these pools, in which no attempt holds a device."""
+    given = sorted(nodes, key=lambda node: node.name)
+    kept = [
+        replace(node, places={at: n for at, n in node.places.items() if at not in pools})
+        for node in given
+    ]
+    numbers = places(kept)
+    return [replace(node, places=numbers.get(node.name, {})) for node in kept]
 
 
 def inventory_of(nodes: Sequence[Node], wishes: Mapping[str, PoolSettings]) -> Inventory:

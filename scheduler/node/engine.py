@@ -11,6 +11,7 @@ from pathlib import Path
 
 from scheduler.domain.errors import InputError, StateError
 from scheduler.domain.nodes import POOL_LABEL
+from scheduler.domain.resources import ANY
 from scheduler.executors.ray.config import HEAD_LABEL, NODE_LABEL
 from scheduler.files import write_text
 from scheduler.node import ray_command
@@ -77,10 +78,18 @@ def start_head(host: str, port: int, token: Path) -> str:
     """Start a head that no job runs on, unless one listens already; its address.
 
     Raises `InputError` without Ray and for an address that is not this machine's, `StateError`
-    if it does not start.
+    if it does not start, or something else listens there.
     """
     address = f"{host}:{port}"
-    if not _taken(host, port):
+    if _taken(host, port):
+        try:
+            ray_command.check_head(address, environment(token))
+        except InputError as error:
+            raise StateError(
+                f"port {port} of {host} is in use: {error.message}",
+                {"ray-port": "a free port, or copy the token of that cluster to ray/token"},
+            ) from None
+    else:
         _check_own(host)
         options = ("--head", f"--node-ip-address={host}", f"--port={port}", "--num-cpus=0")
         label = f"--labels={HEAD_LABEL}={port}"
@@ -100,6 +109,8 @@ def join(
     _check_label("name", name)
     if pool is not None:
         _check_label("pool", pool)
+        if pool.casefold() == ANY:
+            raise InputError(f"no pool is called {pool}", {"pool": "another name"})
     if host is not None:
         _check_own(host)
     if not token.is_file():
@@ -107,9 +118,13 @@ def join(
             f"{token} is missing",
             {"token": f"a copy of {TOKEN_FILE} in the service's data folder"},
         )
+    if not token.read_text().strip():
+        raise InputError(f"{token} is empty", {"token": f"a copy of the service's {TOKEN_FILE}"})
     head, _, port = address.rpartition(":")
-    if not head or not port.isdecimal() or not 0 < int(port) < 2**16:
-        raise InputError(f"{address!r} has no port", {"address": "HOST:PORT of the head of Ray"})
+    if not head or "/" in head or not port.isdecimal() or not 0 < int(port) < 2**16:
+        raise InputError(
+            f"{address!r} is not HOST:PORT", {"address": "that of the head of Ray, without http://"}
+        )
     if not _taken(head.strip("[]"), int(port)):  # Ray itself would wait for minutes
         raise StateError(
             f"nothing answers at {address}",
@@ -120,6 +135,7 @@ def join(
             f"node {name} of {address} is here already",
             {"name": f"another one, or first `fulcrum node leave {name}`"},
         )
+    ray_command.check_head(address, environment(token))
     own = () if host is None else (f"--node-ip-address={host}",)
     # Fulcrum counts the devices of its jobs itself; Ray's own users get what its flags say.
     labels = f"{NODE_LABEL}={name}" + ("" if pool is None else f",{POOL_LABEL}={pool}")

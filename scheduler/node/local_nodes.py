@@ -44,7 +44,10 @@ class LocalNode:
         return sorted(name.rpartition("-")[0] for name in found)
 
     def end(self) -> None:
-        """End Ray's processes of this node; attempts go on, for they are not Ray's."""
+        """End Ray's processes of this node; attempts go on, for they are not Ray's.
+
+        A head ends all that Ray has here of its cluster: of nodes that were killed, too.
+        """
         others = list(self._others())
         with suppress(psutil.NoSuchProcess):
             self.raylet.terminate()  # it ends its workers, and tells the head
@@ -59,9 +62,8 @@ class LocalNode:
             began = os.getsid(self.raylet.pid)
             for process in psutil.process_iter():
                 with suppress(psutil.Error, OSError):
-                    if os.getsid(process.pid) == began and any(
-                        self.session in word for word in process.cmdline()
-                    ):
+                    beside = not self.name or os.getsid(process.pid) == began
+                    if beside and any(self.session in word for word in process.cmdline()):
                         yield process
 
 

@@ -17,6 +17,8 @@ from scheduler.executors.local.system import process
 
 _RAY = (sys.executable, "-m", "ray.scripts.scripts")
 _PATIENCE_S = 120.0
+_HEAD_PATIENCE_S = 30.0
+"""A head answers within seconds; Ray itself waits longer for one that does not."""
 _TOKEN_WORDS = ("auth token", "authentication token", "unauthenticated", "invalidauthtoken")
 """One of these is in what Ray says about a wrong token, in lower case."""
 _STOPS = (signal.SIGTERM, signal.SIGHUP)
@@ -31,11 +33,24 @@ def check_installed() -> None:
         )
 
 
-def run(arguments: Sequence[str], variables: Mapping[str, str]) -> None:
+def check_head(address: str, variables: Mapping[str, str]) -> None:
+    """Raises `InputError` unless a head of Ray answers there, and takes this token."""
+    try:
+        run(("health-check", f"--address={address}"), variables, patience_s=_HEAD_PATIENCE_S)
+    except StateError:
+        raise InputError(
+            f"what answers at {address} is no head of Ray",
+            {"address": "HOST:PORT of the head, as `fulcrum serve --ray` says it"},
+        ) from None
+
+
+def run(
+    arguments: Sequence[str], variables: Mapping[str, str], patience_s: float = _PATIENCE_S
+) -> None:
     """Run `ray` with these arguments, and these variables besides this process's own.
 
     Raises `InputError` without Ray or with a wrong token, `StateError` with Ray's own words for
-    any other failure and if the command does not end within two minutes.
+    any other failure and if the command does not end within `patience_s` seconds.
     """
     check_installed()
     with _stoppable():
@@ -50,7 +65,7 @@ def run(arguments: Sequence[str], variables: Mapping[str, str]) -> None:
             start_new_session=True,
         )
         try:
-            said, _ = started.communicate(timeout=_PATIENCE_S)
+            said, _ = started.communicate(timeout=patience_s)
         except BaseException as error:
             _end_session(started)
             if isinstance(error, subprocess.TimeoutExpired):

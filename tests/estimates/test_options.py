@@ -36,7 +36,7 @@ def test_memory_decides_the_width_on_several_nodes():
     ("request_", "pools", "text", "field"),
     [
         ({"devices": ("cuda",), "min_width": 4, "max_width": 4}, (CPU,),
-         "asks for 4 cuda devices; this cluster has 8 cpu (AMD EPYC)", "request.devices"),
+         "asks for 4 cuda devices; this cluster has 8 cpu (AMD EPYC; pool cpu)", "request.devices"),
         ({"devices": ("H100", "A10")}, POOLS, "asks for 1 H100 or A10 device", "request.devices"),
         ({"min_width": 20, "max_width": 30}, POOLS,
          "20 devices of any kind; the largest pool that it accepts, cpu, holds 8",

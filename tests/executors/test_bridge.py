@@ -10,7 +10,7 @@ from pathlib import Path
 
 from scheduler.domain.elastic_pools import ElasticPool
 from scheduler.domain.resources import DeviceKind
-from scheduler.executors.cluster.base import AgentFailure, EngineConnection, Heard
+from scheduler.executors.cluster.base import AgentFailure, EngineConnection, Heard, NodeMembers
 from scheduler.executors.ray import RayTransport, agent_names, transport
 from scheduler.executors.ray.config import BridgeConfig
 from scheduler.executors.ray.frames import Frames
@@ -106,9 +106,13 @@ def test_the_bridge_tells_of_other_services_while_it_lives(tmp_path: Path, monke
     ending.chmod(0o755)
     monkeypatch.setattr(transport.sys, "executable", str(ending))
     made = RayTransport(CONFIG, tmp_path / "bridge.log")
-    made.start(lambda _: None)
+    heard: list[object] = []
+    made.start(heard.append)
     assert made.foreign_agents() == {}
     _until(lambda: made.foreign_agents() == {"other": ["gpu-a"]})
+    assert list(made.same_names()) == ["b"]
+    members = [one for one in heard if isinstance(one, NodeMembers)]
+    assert members[0].left == {"c"}
     (tmp_path / "ended").touch()
     _until(lambda: made.foreign_agents() == {})
     made.close()
@@ -118,7 +122,10 @@ _TELLS_OF_OTHERS = """#!{python}
 import pathlib, socket, sys, time
 from scheduler.executors.ray.frames import Frames
 frames = Frames(socket.socket(fileno=int(sys.argv[4])))
-told = dict(members={{}}, problems={{}}, leaving={{}}, unnamed=0, foreign={{"other": ["gpu-a"]}})
+told = dict(
+    members={{}}, problems={{}}, leaving={{}}, unnamed=0, left=["c"], same_name=["b"],
+    foreign={{"other": ["gpu-a"]}},
+)
 while not pathlib.Path("{ended}").exists():
     frames.send(told)
     time.sleep(0.05)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.domain.nodes import NodeFacts, NodeState
+from scheduler.domain.nodes import LEFT, NodeFacts, NodeState
 from scheduler.executors.base import AttemptKey, Exited, Started
 from scheduler.executors.cluster import ClusterExecutor
 from scheduler.executors.cluster.attempt import ClusterAttempt
@@ -116,6 +116,18 @@ def test_a_cluster_whose_nodes_have_no_names_says_so(cluster, tmp_path) -> None:
     service.executor._links.take_in(NodeMembers({}, {}, unnamed=3))
     assert service.executor.health() == ("none of 3 nodes has a name: see `fulcrum node join`",)
     service.executor.close()
+
+
+def test_a_node_that_left_in_order_is_down_at_once_until_it_joins_again(cluster, tmp_path) -> None:
+    service = Service(tmp_path, cluster)
+    service.until_state(A, NodeState.UP)
+    cluster.cut(A)
+    left = NodeMembers({}, {}, left={A})
+    service.until(lambda: service.executor._inbox.put(left) or service.state(A) is NodeState.DOWN)
+    assert service.executor.nodes()[A].reason == LEFT
+    cluster.heal(A)
+    service.executor._inbox.put(NodeMembers({A: "again"}, {}))
+    service.until_state(A, NodeState.UP)
 
 
 def test_parts_that_start_too_late_end_the_attempt(cluster, tmp_path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scheduler.domain.errors import MissingError, StateError
-from scheduler.domain.nodes import NodeFacts, NodeState
+from scheduler.domain.nodes import LEFT, NOT_HEARD_YET, NodeFacts, NodeState
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.hardware.node_pools import inventory_of
@@ -146,6 +146,60 @@ def test_only_a_node_that_is_gone_and_idle_is_forgotten(world: World) -> None:
     assert world.store.node_events(name)[-1].name.value == "retired"
     with pytest.raises(MissingError, match="no node 'zz'"):
         change(world, "zz", NodeChange.DRAIN)
+
+
+def test_a_retired_node_stays_away_until_it_joins_again(tmp_path: Path) -> None:
+    derive = partial(inventory_of, wishes={})
+    names = ("a", "b", "c")
+    world = World(tmp_path, memory_store(), (), derive=derive, nodes=[*map(fast, names)])
+    become(world, "a", NodeState.DOWN, LEFT)
+    (wide_one,) = world.submit(job_spec(request=wide(3, "cuda")))
+    said = world.service.queries.explain(wide_one.id).text
+    assert "it needs 3 devices on nodes that can be used: a10-x1 has 2" in said
+    world.cancel(wide_one.id)
+    world.settle()
+    change(world, "a", NodeChange.RETIRE)
+    become(world, "a", NodeState.DOWN, LEFT)  # the executor tells of all that it knows
+    assert [node.name for node in world.service.nodes.all()] == ["b", "c"]
+    assert world.service.nodes.inventory.nodes["a10-x1"] == ("b", "c")
+    with pytest.raises(Exception, match="holds 2"):
+        world.submit(job_spec(request=wide(3, "cuda")))
+    world.service.live_jobs.validate()
+    world.executor.change_nodes(fast("a"))
+    world.settle()
+    assert world.service.nodes.inventory.nodes["a10-x1"] == ("b", "c", "a")
+    world.service.stop()
+
+
+def test_numbers_of_nodes_do_not_move_under_running_jobs(tmp_path: Path) -> None:
+    derive = partial(inventory_of, wishes={})
+    world = World(tmp_path, memory_store(), (), derive=derive, nodes=[*map(fast, "ab")])
+    jobs = [job.id for job in world.submit(*[job_spec(request=wide(1, "cuda"))] * 2)]
+    (on_a,) = (job for job in jobs if world.attempt(job).nodes == ("a",))
+    world.finish(f"{on_a}.1")
+    become(world, "a", NodeState.DOWN, LEFT)
+    change(world, "a", NodeChange.RETIRE)
+    assert world.service.nodes.inventory.nodes["a10-x1"] == ("", "b")
+    world.service.live_jobs.validate()
+    world.service.stop()
+
+
+def test_the_time_since_which_a_node_drains_is_that_of_the_order(world: World) -> None:
+    change(world, "a", NodeChange.DRAIN)
+    begun = world.service.nodes.node("a").since
+    world.after(10.0)
+    become(world, "a", NodeState.UP)
+    become(world, "a", NodeState.BOOTING)
+    assert world.service.nodes.node("a").since == begun
+
+
+def test_a_restart_does_not_change_when_a_silent_node_was_heard(world: World) -> None:
+    world.after(5.0)
+    become(world, "a", NodeState.UNREACHABLE)
+    heard = world.service.nodes.node("a").seen_at
+    world.after(60.0)
+    become(world, "a", NodeState.BOOTING, NOT_HEARD_YET)
+    assert world.service.nodes.node("a").seen_at == heard
 
 
 def test_a_node_that_is_away_is_a_problem_that_health_names(world: World) -> None:

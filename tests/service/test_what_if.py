@@ -45,7 +45,7 @@ def test_a_priority_that_changes_nothing_is_told_as_such(build):
 def test_who_would_get_a_free_device(build):
     world = crowd(build)
     (mine,) = told(world, 2, "devices")
-    assert mine.text == "if 2 more devices of cpu were free now, it would start at once"
+    assert mine.text == "with 2 more devices of cpu free now, it would start at once"
     assert (mine.value, mine.pool, mine.start) == (2, "cpu", world.clock.now())
     (other,) = told(world, 3, "devices")
     assert other.text == "a free device of cpu would go to job 2 first"

@@ -13,7 +13,7 @@ Obligations of every implementation:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -49,6 +49,8 @@ class NodeMembers:
     """Only nodes with a notice."""
     unnamed: int = 0
     """Nodes that are not used because nobody has given them a name."""
+    left: Collection[str] = ()
+    """Names of nodes that ended in order, and are not there."""
 
 
 @dataclass(frozen=True, slots=True)

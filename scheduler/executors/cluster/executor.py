@@ -218,7 +218,7 @@ class ClusterExecutor:
         if self._links.connection.connected:
             if link.off or link.booting:
                 link.renew()
-            if link.lost.exhausted():
+            if link.lost.exhausted() or (link.left and not link.ranks and not link.off):
                 link.given_up = True
             if link.given_up:
                 self._give_up(link)
@@ -387,6 +387,8 @@ class ClusterExecutor:
         while any(link.awaited for link in links):
             left = deadline - time.monotonic()
             if left <= 0 or self._closing:
+                for link in links:
+                    link.tardy = link.awaited
                 return
             self._turned.wait(left)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 
-from scheduler.domain.nodes import NodeFacts, NodeState
+from scheduler.domain.nodes import NOT_HEARD_YET, NodeFacts, NodeState
 from scheduler.domain.units import counted
 from scheduler.executors.cluster.base import EngineConnection, NodeMembers
 from scheduler.executors.cluster.node import NodeLink
@@ -33,7 +33,7 @@ class NodeLinks:
         """The link of that node, which is begun if it is new."""
         link = self._links.get(name)
         if link is None:
-            facts = NodeFacts(name, NodeState.BOOTING, since=time.time(), reason="not heard yet")
+            facts = NodeFacts(name, NodeState.BOOTING, since=time.time(), reason=NOT_HEARD_YET)
             unreachable = SilenceLimit(self._unreachable_after_s)
             link = NodeLink(name, unreachable, SilenceLimit(self._lost_after_s), facts)
             self._links[name] = link

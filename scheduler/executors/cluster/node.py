@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from scheduler.domain.errors import InputError
-from scheduler.domain.nodes import NodeFacts, NodeState
+from scheduler.domain.nodes import LEFT, NOT_HEARD_YET, NodeFacts, NodeState
 from scheduler.executors.base import Exited
 from scheduler.executors.cluster.attempt import AttemptPart, ClusterAttempt
 from scheduler.executors.cluster.base import NodeMembers
@@ -56,6 +56,8 @@ class NodeLink:
     """Why its machine will be taken away; empty: it is not known to be."""
     leaves_at: float | None = None
     """When, if that is known; Unix seconds."""
+    left: bool = False
+    """Whether it ended in order."""
     machine: int = 0
     """Counts machines of that name: what an earlier one says is not heard."""
     stage: TalkStage = TalkStage.ABSENT
@@ -74,6 +76,8 @@ class NodeLink:
     heard_at: float = field(default_factory=time.time)
     """Unix seconds of the service's clock; at first, since when it is waited for."""
     ever_heard: bool = False
+    tardy: bool = False
+    """Whether somebody has waited for it in vain since it was last heard: nobody does again."""
     given_up: bool = False
     """Whether its attempts were given up since it was last heard."""
     health: tuple[str, ...] = ()
@@ -86,8 +90,8 @@ class NodeLink:
     @property
     def awaited(self) -> bool:
         """Whether it may soon say what runs there."""
-        unheard = self.stage is not TalkStage.OPEN and not self.refused and not self.given_up
-        return unheard and not self.off
+        hopeless = self.refused or self.given_up or self.tardy or self.off
+        return self.stage is not TalkStage.OPEN and not hopeless
 
     @property
     def off(self) -> bool:
@@ -134,6 +138,8 @@ class NodeLink:
             return
         self.seen = self.name in members.engine_ids
         self.problem = members.problems.get(self.name, "")
+        if self.seen or self.name in members.left:
+            self.left = not self.seen
         departure = members.leaving.get(self.name)
         self.leaving, self.leaves_at = "", None
         if departure is not None:
@@ -143,7 +149,7 @@ class NodeLink:
     def hear(self) -> None:
         """It has answered."""
         self.renew()
-        self.heard_at, self.ever_heard = time.time(), True
+        self.heard_at, self.ever_heard, self.tardy = time.time(), True, False
         if self.given_up:
             self.given_up = False
             if self.stage is TalkStage.OPEN:  # what was given up is stopped before anything starts
@@ -231,8 +237,8 @@ class NodeLink:
 
     def _state(self, digest: str, disconnected: str) -> tuple[NodeState, str]:
         """The first that holds."""
-        silent = "it does not answer" if self.ever_heard else "it was not heard yet"
-        given_up = f"it was not heard for {self.lost.limit_s:g} s"
+        silent = "it does not answer" if self.ever_heard else NOT_HEARD_YET
+        given_up = LEFT if self.left else f"it was not heard for {self.lost.limit_s:g} s"
         waits = not self.ever_heard and self.seen
         other = "" if self.facts.digest == digest else "its Fulcrum is of other code"
         ready = self.stage is TalkStage.OPEN and self.warm

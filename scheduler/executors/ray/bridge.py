@@ -31,6 +31,8 @@ _STALE_S = 5.0
 _FOREIGN_S = 10.0
 """Between two looks for agents of other services."""
 _NAMED = f"its machine has a name of its own, by the label {NODE_LABEL}"
+_IN_ORDER = 1
+"""Why a node of Ray ended: EXPECTED_TERMINATION of its `NodeDeathInfo`."""
 _GROUPS = {"control": 1, "poll": 4, "look": 2}
 
 
@@ -70,6 +72,8 @@ class Bridge:
         self._foreign: Mapping[str, list[str]] = {}
         """Namespace of another service → the nodes that its agents are on."""
         self._foreign_due = 0.0
+        self._left: list[str] = []
+        """Nodes whose Ray was ended in order."""
         self._same_name: list[str] = []
         """Names that several machines have."""
         self._heard_at = 0.0
@@ -115,7 +119,9 @@ class Bridge:
                 if not recovered:
                     self._leases.recover()
                     recovered = True
-                rows = [row for row in ray.nodes() if row["Alive"]]
+                everything = ray.nodes()
+                rows = [row for row in everything if row["Alive"]]
+                self._left = _left(everything)
                 self._look_for_foreign(row["NodeID"] for row in rows)
                 self._labels = {row["NodeID"]: row["Labels"] for row in rows}
                 leased, released = self._leases.look(row["NodeID"] for row in rows)
@@ -167,6 +173,7 @@ class Bridge:
             "unnamed": unnamed,
             "foreign": self._foreign,
             "same_name": self._same_name,
+            "left": self._left,
         }
         if told != self._told or not self._connected:
             self._told = told
@@ -260,6 +267,16 @@ def _leaving(nodes: Mapping[str, str]) -> dict[str, float | None]:
         for name, node_id in nodes.items()
         if node_id in draining
     }
+
+
+def _left(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Names that no machine has, and whose machines have all told the head that they end."""
+    orderly: dict[str, bool] = {}
+    for row in rows:
+        if name := _name(row):
+            ended = not row["Alive"] and row.get("DeathReason") == _IN_ORDER
+            orderly[name] = orderly.get(name, True) and ended
+    return sorted(name for name, ended in orderly.items() if ended)
 
 
 def _name(row: Mapping[str, Any]) -> str:

@@ -182,7 +182,8 @@ class RayTransport:
             leaving = {name: Departure(DRAINS, at) for name, at in message["leaving"].items()}
             self._foreign, self._same_name = message["foreign"], message["same_name"]
             named, problems = message["members"], message["problems"]
-            self._hear(NodeMembers(named, problems, leaving, message["unnamed"]))
+            left = frozenset(message["left"])
+            self._hear(NodeMembers(named, problems, leaving, message["unnamed"], left))
         elif "connected" in message:
             self._hear(EngineConnection(message["connected"], message["problem"]))
 

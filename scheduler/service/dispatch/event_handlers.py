@@ -143,7 +143,7 @@ def exited(
         why = job.reason if job.state is JobState.PREEMPTING else event.reason
         changes.add(transitions.preempted(job, attempt, pool, why, time, event.result))
     elif event.lost and losses < MOST_LOSSES:
-        changes.add(transitions.lost(job, attempt, pool, event.reason, time))
+        changes.add(transitions.lost(job, attempt, pool, event.reason.removeprefix("lost: "), time))
     else:
         # Another attempt would meet the same time limit, or crash its machine again.
         retriable = event.retriable and not event.lost and event.reason != "time limit"
@@ -189,7 +189,7 @@ def _change(message: ChangeNode, nodes: ClusterNodes, live_jobs: LiveJobs, now: 
         case NodeChange.RESUME:
             nodes.resume(message.node, message.actor, now)
         case NodeChange.RETIRE:
-            nodes.retire(message.node, message.actor, live_jobs.jobs_on(message.node) > 0, now)
+            nodes.retire(message.node, message.actor, live_jobs.jobs_on, now)
 
 
 def _gone(

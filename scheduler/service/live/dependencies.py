@@ -10,7 +10,7 @@ from scheduler.domain.jobs import Job
 from scheduler.domain.lifecycle import JobState
 
 
-class Outcome(NamedTuple):
+class JobEnding(NamedTuple):
     """How and when (Unix seconds) a job ended."""
 
     state: JobState
@@ -24,7 +24,7 @@ class Dependencies:
         """`stored`: any job, from the store."""
         self._stored = stored
         self._dependents: dict[int, set[int]] = {}
-        self._outcomes: dict[int, Outcome] = {}
+        self._outcomes: dict[int, JobEnding] = {}
         self._arrays: dict[int, list[int]] = {}
         """The live jobs of each array of which only some may run at the same time, ascending."""
 
@@ -64,7 +64,7 @@ class Dependencies:
     def _ended(self, job: Job) -> list[int]:
         dependents = sorted(self._dependents.get(job.id, ()))
         if dependents:
-            self._outcomes[job.id] = _outcome(job)
+            self._outcomes[job.id] = _ending(job)
         for dependency in job.spec.after:
             waiting = self._dependents.get(dependency, set())
             waiting.discard(job.id)
@@ -81,7 +81,7 @@ class Dependencies:
             stored = self._stored(job)
             if not stored.state.final:
                 return None
-            self._outcomes[job] = _outcome(stored)
+            self._outcomes[job] = _ending(stored)
         return self._outcomes[job].state
 
     def ends(self, job: Job) -> Iterator[float]:
@@ -123,5 +123,5 @@ class Dependencies:
             yield f"arrays differ: {members} and {self._arrays}"
 
 
-def _outcome(job: Job) -> Outcome:
-    return Outcome(job.state, job.finished_at or 0.0)
+def _ending(job: Job) -> JobEnding:
+    return JobEnding(job.state, job.finished_at or 0.0)

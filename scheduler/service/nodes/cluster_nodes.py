@@ -9,15 +9,26 @@ from math import inf
 from typing import Any, NamedTuple
 
 from scheduler.domain.errors import MissingError, StateError
-from scheduler.domain.nodes import Node, NodeEvent, NodeEventName, NodeFacts, NodeState
+from scheduler.domain.nodes import (
+    LEFT,
+    LOCAL,
+    NOT_HEARD_YET,
+    Node,
+    NodeEvent,
+    NodeEventName,
+    NodeFacts,
+    NodeState,
+)
 from scheduler.domain.pools import Pool
 from scheduler.hardware.inventory import Inventory
-from scheduler.hardware.node_pools import places
+from scheduler.hardware.node_pools import closed_up, places
 from scheduler.service.nodes.idle_costs import POOLS
 from scheduler.store.base import Store
 
 EXECUTOR = "executor"
 NOT_HEARD = "not heard since the service started"
+_UNKNOWN = "it left, or the head of its cluster began anew"
+"""Reason of a node that the executor no longer knows."""
 START_S = 120.0
 """Nodes that are not heard for so long after the service's start are down."""
 REPAIR_S = 600.0
@@ -47,6 +58,8 @@ class ClusterNodes:
         self._derive = derive
         self._lock = threading.Lock()
         self._nodes: dict[str, Node] = {}
+        self._retired: set[str] = set()
+        """Forgotten nodes of which the executor still tells that they are down."""
         self.inventory = inventory
         """The pools now."""
         self.changes = 0
@@ -58,6 +71,10 @@ class ClusterNodes:
         The executor has yet to hear of the others: until then nothing starts on them.
         """
         self.read()
+        if self._derive is not None and LOCAL in self._nodes and LOCAL not in facts:
+            # The service ran jobs on its own machine before it had nodes.
+            self._store.record_nodes(retired=[LOCAL])
+            self._keep({name: node for name, node in self._nodes.items() if name != LOCAL})
         waited_for = {
             name: replace(node, state=NodeState.BOOTING, since=now, reason=NOT_HEARD)
             for name, node in self._nodes.items()
@@ -73,7 +90,11 @@ class ClusterNodes:
     def hear(self, facts: Mapping[str, NodeFacts], now: float) -> bool:
         """Take over what the executor tells; returns whether the pools are others now."""
         after = dict(self._nodes)
+        down = {name for name, told in facts.items() if told.state is NodeState.DOWN}
+        self._retired &= down
         for name, told in facts.items():
+            if name in self._retired:
+                continue
             known = self._nodes.get(name) or Node(name, told.state, told.since or now)
             after[name] = _told(known, told, now)
         for name in self._nodes.keys() - facts.keys():
@@ -99,16 +120,31 @@ class ClusterNodes:
             node = replace(node, reason="")
         self._adopt({**self._nodes, name: node}, actor, now)
 
-    def retire(self, name: str, actor: str, busy: bool, now: float) -> None:
-        """Forget a node that is gone. Raises `MissingError`, `StateError` if it is not gone."""
+    def retire(self, name: str, actor: str, jobs_on: Callable[[str], int], now: float) -> None:
+        """Forget a node that is gone; `jobs_on` counts the attempts of a node.
+
+        The other nodes of its pools close up, where none of them has attempts. Raises
+        `MissingError`, `StateError` if it is not gone.
+        """
         node = self.node(name)
+        busy = jobs_on(name) > 0
         if busy or node.state not in (NodeState.DOWN, NodeState.OFF):
             legal = "a node that is down or off, and on which no attempt runs"
             what = "has attempts" if busy else f"is {node.state}"
             raise StateError(f"node {name} {what}", {"node": legal})
+        rest = {other: each for other, each in self._nodes.items() if other != name}
+        if self._derive is not None:
+            idle = {
+                pool
+                for pool in node.places
+                if not any(jobs_on(each.name) for each in rest.values() if pool in each.places)
+            }
+            rest |= {each.name: each for each in closed_up(rest.values(), idle)}
+        changed = [each for other, each in rest.items() if each != self._nodes[other]]
         event = NodeEvent(name, NodeEventName.RETIRED, now, actor)
-        self._store.record_nodes(events=[event], retired=[name])
-        self._keep({other: each for other, each in self._nodes.items() if other != name})
+        self._store.record_nodes(changed, [event], retired=[name])
+        self._retired.add(name)
+        self._keep(rest)
 
     def node(self, name: str) -> Node:
         """The node of that name; raises `MissingError`."""
@@ -201,7 +237,8 @@ class ClusterNodes:
 
 def _told(known: Node, told: NodeFacts, now: float) -> Node:
     """The node, as the executor tells of it and as people want it."""
-    silent = told.state in (NodeState.UNREACHABLE, NodeState.DOWN)
+    gone = told.state in (NodeState.UNREACHABLE, NodeState.DOWN)
+    silent = gone or told.reason == NOT_HEARD_YET
     facts = told if told.cpus or told.gpus or known.facts is None else _with_hardware(told, known)
     since = known.since if told.state is known.state else told.since or now
     node = replace(
@@ -212,11 +249,9 @@ def _told(known: Node, told: NodeFacts, now: float) -> Node:
         seen_at=known.seen_at if silent else now,
         facts=facts,
     )
-    if known.drained_by and known.state is NodeState.DRAINING:
-        node = replace(node, since=known.since)
     if known.drained_by and known.state in (NodeState.DRAINING, NodeState.OFF):
         node = replace(node, reason=known.reason)
-    return _as_wanted(node, now)
+    return _as_wanted(node, known.since if known.state is NodeState.DRAINING else now)
 
 
 def _with_hardware(told: NodeFacts, known: Node) -> NodeFacts:
@@ -234,11 +269,11 @@ def _with_hardware(told: NodeFacts, known: Node) -> NodeFacts:
     )
 
 
-def _as_wanted(node: Node, now: float) -> Node:
+def _as_wanted(node: Node, since: float) -> Node:
     """A node that people drain is draining while it could be used; off, nothing runs on it."""
     if not node.drained_by or node.state not in (NodeState.UP, NodeState.BOOTING):
         return node
-    return replace(node, state=NodeState.DRAINING, since=now)
+    return replace(node, state=NodeState.DRAINING, since=since)
 
 
 def _boot_left(node: Node, pool: Pool, now: float) -> float:
@@ -252,18 +287,17 @@ def _silent(node: Node, now: float) -> Node:
     waited_for = node.state is NodeState.BOOTING and now - node.since < START_S
     if node.state is NodeState.DOWN or waited_for:
         return node
-    reason = "the executor does not know it"
-    return replace(node, state=NodeState.DOWN, since=now, reason=reason)
+    return replace(node, state=NodeState.DOWN, since=now, reason=_UNKNOWN)
 
 
 def _back(node: Node, now: float) -> float:
     """When a node that cannot be used is expected back, Unix seconds.
 
-    Nobody knows when a node that a person drains comes back. A node that is gone is first expected
-    back when a repair usually ends; after that it stays away for as long again as it has been
-    away, as things do whose age says nothing else.
+    Nobody knows when a node comes back that a person drains, or that has left. A node that is gone
+    is first expected back when a repair usually ends; after that it stays away for as long again as
+    it has been away, as things do whose age says nothing else.
     """
-    if node.state is NodeState.DRAINING or node.drained_by:
+    if node.state is NodeState.DRAINING or node.drained_by or node.reason in (LEFT, _UNKNOWN):
         return inf
     repaired = node.since + REPAIR_S
     return repaired if repaired > now else now + max(1.0, now - node.since)

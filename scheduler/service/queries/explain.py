@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from math import inf
@@ -22,7 +23,8 @@ from scheduler.domain.jobs import PREFERENCES, Attempt, Job, JobSpec
 from scheduler.domain.lifecycle import JobState
 from scheduler.domain.nodes import LOCAL, NodeState
 from scheduler.domain.records import Decision
-from scheduler.domain.units import duration, unknown
+from scheduler.domain.resources import Request
+from scheduler.domain.units import counted, duration, unknown
 from scheduler.service.hold_reasons import HoldReasons
 from scheduler.service.live.backlog import Estimates
 from scheduler.service.live.live_jobs import LiveJobs
@@ -90,6 +92,7 @@ class ExplainService:
             preempts_nothing(against),
             *self._assumptions(job, wait),
             *self._lacking(job.spec),
+            *self._too_few(job.spec.request, now),
             *self._troubles(self._nodes_for(job)),
             f"no start is forecast yet: {INTERIM.sentence()}" if slow else "",
         ]
@@ -213,6 +216,20 @@ class ExplainService:
             for pool, why in self.obstacles(spec).items()
             if pool in accepted
         ]
+
+    def _too_few(self, request: Request, now: float) -> Iterator[str]:
+        """That no pool has enough devices on nodes that can be used, whatever ends there."""
+        pools = self.nodes.inventory.present
+        lost = Counter(held.pool for held in self.nodes.held(pools, now))
+        left = {
+            pool.name: (pool.nodes - lost[at]) * pool.devices_per_node
+            for at, pool in enumerate(pools)
+            if pool.suits(request) and pool.count >= request.min_width
+        }
+        if left and max(left.values()) < request.min_width:
+            have = ", ".join(f"{name} has {count}" for name, count in left.items())
+            needs = counted(request.min_width, "device")
+            yield f"it needs {needs} on nodes that can be used: {have}"
 
     def _troubles(self, names: set[str]) -> list[str]:
         """What is said of those nodes on which no job starts."""

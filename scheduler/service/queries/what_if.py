@@ -101,12 +101,11 @@ class WhatIfs:
             text = f"a free device of {wait.pool} would go to job {other.job} first"
             return WhatIf("devices", freed, text, None, None, None, None, None)
         more = f"{counted(freed, 'more device')} of {wait.pool}"
-        were = "was" if freed == 1 else "were"
         here = next(placed for placed in plan.placements if placed.job == job.id)
         return WhatIf(
             change="devices",
             value=freed,
-            text=f"if {more} {were} free now, it would start at once",
+            text=f"with {more} free now, it would start at once",
             start=self.snapshot.now,
             end=self.snapshot.now + here.runtime_s,
             pool=pools[here.pool],

@@ -45,8 +45,13 @@ def serve(
         ),
     ] = False,
     ray: Annotated[
-        bool, typer.Option("--ray", help="Run jobs on the nodes of a Ray cluster; start its head.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--ray/--no-ray",
+            help="Run jobs on the nodes of a Ray cluster, and start its head; default: as before.",
+            show_default=False,
+        ),
+    ] = None,
     ray_host: Annotated[
         str | None,
         typer.Option(help="Address on which nodes reach the head; default: this machine only."),
@@ -80,8 +85,9 @@ def serve(
     given = {"host": host, "port": port, "data_dir": data or options.data}
     given["standby"] = standby or None
     settings = load(config, given)
-    if ray or ray_host or ray_port:
-        settings = load(config, {**given, **_ray_head(settings, ray_host, ray_port)})
+    head = _ray_head(settings, ray, ray_host, ray_port)
+    if head is not None:
+        settings = load(config, {**given, "executor.kind": "ray", "ray.address": head})
     # A signal that arrives while the service starts or stops must not tear it apart; uvicorn
     # takes over in between, and hands back the signals it has heard.
     asked: list[int] = []
@@ -123,9 +129,8 @@ def serve(
             if not asked:
                 server.run(sockets=[listener])
     if not as_json:
-        beside = ""
-        if settings.executor.kind == "ray":
-            beside = ", so do Ray's head and nodes until `fulcrum node leave --all`"
+        until = ", so do Ray's head and nodes until `fulcrum node leave --all`"
+        beside = "" if head is None else until
         out().print(f"[dim]stopped; running jobs continue{beside}[/]")
     if services.compiling:
         # The compiler's thread goes on while the interpreter ends, and would abort the process.
@@ -150,13 +155,29 @@ def _leave(why: str, *, again: bool) -> None:
     os._exit(DEPOSED)
 
 
-def _ray_head(settings: Settings, host: str | None, port: int | None) -> dict[str, str]:
-    """Start the head, or find it running; the settings that say so."""
+def _ray_head(
+    settings: Settings, wanted: bool | None, host: str | None, port: int | None
+) -> str | None:
+    """The address of the head, which is started if it does not run; None: no head is wanted.
+
+    Without an option and without `executor.kind` it is as at the last start: else the attempts on
+    nodes would count as lost.
+    """
+    from scheduler.node import head_address
+
+    before = head_address.read(settings.data_dir)
+    if wanted is None and not (host or port):
+        wanted = before is not None and "kind" not in settings.executor.model_fields_set
+    if wanted is False:
+        head_address.forget(settings.data_dir)
+        return None
     from scheduler.node import engine
 
+    host, port = host or (before and before[0]), port or (before and before[1])
     token = engine.token_file(settings.data_dir)
     address = engine.start_head(host or engine.THIS_MACHINE, port or engine.PORT, token)
-    return {"executor.kind": "ray", "ray.address": address}
+    head_address.write(settings.data_dir, address)
+    return address
 
 
 def _configure_logs(level: str, form: str) -> None:
@@ -219,6 +240,8 @@ def _announce(service: Service, settings: Settings, url: str, *, as_json: bool) 
     if settings.executor.kind == "ray":
         join = f"fulcrum node join {settings.ray.address} --name NAME"
         console.print(f"nodes join by: {escape(join)}", soft_wrap=True)
+    if not views:
+        return
     columns = ("!POOL", "!KIND", "MODEL", "!STATE", ">DEVICES", ">MEMORY", ">$/DEVICE HOUR")
     result = table(*columns, ">WATTS", drop=("KIND", "WATTS", "MEMORY", "MODEL"))
     for view in views:

@@ -32,9 +32,10 @@ def service(patient: Patient) -> Iterator[Finding]:
             yield Finding("ready", CheckResult.OK, "accepts and starts jobs")
             for one in warnings:
                 yield Finding(one.part, CheckResult.WARN, one.text, one.advice)
+            told = [one.text for one in warnings]
             found = client.nodes().nodes
             yield Finding("token", CheckResult.OK, "is accepted")
-            yield from nodes(found)
+            yield from nodes(found, told)
     except UnavailableError as error:
         yield Finding("ready", CheckResult.FAIL, error.message)
         for name, text in error.fields.items():
@@ -52,12 +53,17 @@ def service(patient: Patient) -> Iterator[Finding]:
         yield Finding("service", CheckResult.WARN, str(error), "start one: fulcrum serve")
 
 
-def nodes(found: Sequence[NodeOut]) -> Iterator[Finding]:
-    """Whether jobs start on all nodes, and whether their clocks agree with the service's."""
+def nodes(found: Sequence[NodeOut], told: Sequence[str] = ()) -> Iterator[Finding]:
+    """Whether jobs start on all nodes, and whether their clocks agree with the service's.
+
+    `told`: what the service itself warns of.
+    """
     wrong = False
     for node in found:
         if node.state not in (NodeState.UP, NodeState.OFF):
             wrong = True
+            if any(text.startswith(f"node {node.name} is {node.state}") for text in told):
+                continue
             text = f"{node.name} is {node.state}" + (f": {node.reason}" if node.reason else "")
             yield Finding("node", CheckResult.WARN, text, "fulcrum nodes events " + node.name)
         if abs(node.clock_offset_s) > CLOCKS_APART_S:
