@@ -32,8 +32,8 @@ def test_the_next_start_needs_no_option(tmp_path: Path, heads: list[str]) -> Non
     assert _ray_head(loaded(tmp_path), None, None, None) is None
     assert _ray_head(loaded(tmp_path), None, None, 6455) == "127.0.0.2:6455"
     assert _ray_head(loaded(tmp_path), None, None, None) == "127.0.0.2:6455"
-    assert _ray_head(loaded(tmp_path), True, "10.0.0.5", None) == "10.0.0.5:6455"
-    assert _ray_head(loaded(tmp_path), None, None, None) == "10.0.0.5:6455"
+    assert _ray_head(loaded(tmp_path), True, "127.0.0.5", None) == "127.0.0.5:6455"
+    assert _ray_head(loaded(tmp_path), None, None, None) == "127.0.0.5:6455"
     assert len(heads) == 4
 
 
@@ -42,6 +42,13 @@ def test_what_the_settings_say_counts_more(tmp_path: Path, heads: list[str]) -> 
     for kind in ("local", "ray"):
         assert _ray_head(loaded(tmp_path, **{"executor.kind": kind}), None, None, None) is None
     assert heads == ["127.0.0.2:6379"]
+
+
+def test_the_head_of_another_machine_is_not_started_here(tmp_path: Path, heads: list[str]) -> None:
+    """A standby has the data folder of a service on another machine."""
+    head_address.write(tmp_path, "192.0.2.1:6379")
+    assert _ray_head(loaded(tmp_path), None, None, None) == "192.0.2.1:6379"
+    assert heads == []
 
 
 def test_no_ray_ends_it(tmp_path: Path) -> None:

@@ -172,7 +172,10 @@ def _ray_head(
         head_address.forget(settings.data_dir)
         return None
     from scheduler.node import engine
+    from scheduler.node.local_nodes import foreign
 
+    if before is not None and not (host or port) and foreign(before[0]):
+        return f"{before[0]}:{before[1]}"  # the head of the other service's machine
     host, port = host or (before and before[0]), port or (before and before[1])
     token = engine.token_file(settings.data_dir)
     address = engine.start_head(host or engine.THIS_MACHINE, port or engine.PORT, token)
