@@ -16,9 +16,11 @@ from scheduler.clock import Clock, SystemClock
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.state.preemption import PreemptionMode, PreemptionRules
-from scheduler.domain.errors import InputError, MissingError
+from scheduler.domain.errors import InputError, MissingError, StateError
 from scheduler.domain.groups.projects import Project, Quota
+from scheduler.domain.nodes import LOCAL
 from scheduler.domain.notifications import Notify
+from scheduler.domain.units import counted
 from scheduler.estimates.estimator import Estimator
 from scheduler.executors.absent import AbsentExecutor
 from scheduler.executors.base import Executor
@@ -59,12 +61,15 @@ def build(
     settings: config.Settings,
     replay: Replay | None = None,
     policies: PolicyResolver = lookup.DEFAULT,
+    *,
+    abandon: bool = False,
 ) -> Service:
     """A service on this machine, as the settings say; not yet started.
 
     The data folder and the database are held until the service stops or its process ends. Raises
-    `StateError` if another service holds one of them, `InputError` for settings or a database
-    that cannot work, `MissingError` for an unknown policy.
+    `StateError` if another service holds one of them, and unless `abandon` if jobs run where this
+    service would not see them; `InputError` for settings or a database that cannot work,
+    `MissingError` for an unknown policy.
     """
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with ExitStack() as undo:
@@ -72,9 +77,25 @@ def build(
         undo.callback(lock.release)
         store = SqlStore(settings.database, service=True)
         undo.callback(store.close)
+        if not abandon:
+            _check_reach(store, on_ray=settings.executor.kind == "ray")
         service = _leading(settings, store, lock, replay, policies)
         undo.pop_all()
         return service
+
+
+def _check_reach(store: SqlStore, *, on_ray: bool) -> None:
+    """Raises `StateError` if attempts run on the other kind of nodes: they would count as lost."""
+    _, attempts = store.live()
+    unseen = {each.job for each in attempts if (LOCAL in each.nodes) == on_ray}
+    if not unseen:
+        return
+    where = "on this machine without Ray" if on_ray else "on nodes of a Ray cluster"
+    option, other = ("ray", "--no-ray") if on_ray else ("no-ray", "--ray")
+    raise StateError(
+        f"{counted(len(unseen), 'job')} of this service ran {where}, and would count as lost",
+        {option: f"{other} until they have ended, or --abandon: they start again"},
+    )
 
 
 def standby(

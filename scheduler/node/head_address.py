@@ -19,11 +19,9 @@ def read(data_dir: Path) -> tuple[str, int] | None:
     return (host, int(port)) if host and port.isdecimal() else None
 
 
-def write(data_dir: Path, address: str) -> None:
-    """Keep HOST:PORT of the head."""
-    write_text(data_dir / FILE, address, private=True)
-
-
-def forget(data_dir: Path) -> None:
-    """The service runs jobs on its own machine from now on."""
-    (data_dir / FILE).unlink(missing_ok=True)
+def keep(data_dir: Path, address: str | None) -> None:
+    """Keep HOST:PORT of the head; None: the service runs jobs without one from now on."""
+    if address is None:
+        (data_dir / FILE).unlink(missing_ok=True)
+    else:
+        write_text(data_dir / FILE, address, private=True)

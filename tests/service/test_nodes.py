@@ -11,6 +11,7 @@ from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.hardware.node_pools import inventory_of
 from scheduler.service.dispatch.messages import ChangeNode, NodeChange
+from scheduler.service.nodes.sentences import sentence
 from scheduler.settings import PoolSettings
 from scheduler.testing.samples import job_spec
 from tests.support.service_worlds import World, memory_store, sql_store, wide
@@ -191,6 +192,21 @@ def test_the_time_since_which_a_node_drains_is_that_of_the_order(world: World) -
     become(world, "a", NodeState.UP)
     become(world, "a", NodeState.BOOTING)
     assert world.service.nodes.node("a").since == begun
+
+
+def test_a_drained_node_that_leaves_and_joins_again_is_still_drained(world: World) -> None:
+    change(world, "a", NodeChange.DRAIN, "new fans")
+    become(world, "a", NodeState.DOWN, LEFT)
+    node = world.service.nodes.node("a")
+    assert (node.reason, node.drained_by) == (LEFT, "ann")
+    assert "nodes resume" not in sentence(node, 0)
+    become(world, "a", NodeState.UP)
+    node = world.service.nodes.node("a")
+    assert (node.state, node.reason) == (NodeState.DRAINING, "drained by ann")
+    change(world, "a", NodeChange.RESUME)
+    become(world, "a", NodeState.DOWN, LEFT)
+    with pytest.raises(StateError, match="node a is down"):
+        change(world, "a", NodeChange.RESUME)
 
 
 def test_a_restart_does_not_change_when_a_silent_node_was_heard(world: World) -> None:

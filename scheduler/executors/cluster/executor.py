@@ -218,7 +218,7 @@ class ClusterExecutor:
         if self._links.connection.connected:
             if link.off or link.booting:
                 link.renew()
-            if link.lost.exhausted() or (link.left and not link.ranks and not link.off):
+            if link.lost.exhausted() or (link.left and not link.ranks and not link.seen):
                 link.given_up = True
             if link.given_up:
                 self._give_up(link)

@@ -57,7 +57,7 @@ class NodeLink:
     leaves_at: float | None = None
     """When, if that is known; Unix seconds."""
     left: bool = False
-    """Whether it ended in order."""
+    """Whether it ended in order, and has not been heard since."""
     machine: int = 0
     """Counts machines of that name: what an earlier one says is not heard."""
     stage: TalkStage = TalkStage.ABSENT
@@ -138,8 +138,7 @@ class NodeLink:
             return
         self.seen = self.name in members.engine_ids
         self.problem = members.problems.get(self.name, "")
-        if self.seen or self.name in members.left:
-            self.left = not self.seen
+        self.left = self.left or self.name in members.left
         departure = members.leaving.get(self.name)
         self.leaving, self.leaves_at = "", None
         if departure is not None:
@@ -150,6 +149,7 @@ class NodeLink:
         """It has answered."""
         self.renew()
         self.heard_at, self.ever_heard, self.tardy = time.time(), True, False
+        self.left = False
         if self.given_up:
             self.given_up = False
             if self.stage is TalkStage.OPEN:  # what was given up is stopped before anything starts
@@ -238,7 +238,9 @@ class NodeLink:
     def _state(self, digest: str, disconnected: str) -> tuple[NodeState, str]:
         """The first that holds."""
         silent = "it does not answer" if self.ever_heard else NOT_HEARD_YET
-        given_up = LEFT if self.left else f"it was not heard for {self.lost.limit_s:g} s"
+        given_up = f"it was not heard for {self.lost.limit_s:g} s"
+        if self.left:
+            given_up = LEFT if not self.seen else "it has joined again and was not heard yet"
         waits = not self.ever_heard and self.seen
         other = "" if self.facts.digest == digest else "its Fulcrum is of other code"
         ready = self.stage is TalkStage.OPEN and self.warm

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from scheduler.clock import Clock
 from scheduler.domain.jobs import Attempt
-from scheduler.domain.nodes import NodeState
+from scheduler.domain.nodes import LEFT, NodeState
 from scheduler.executors.base import Executor
 from scheduler.problems import HealthProblem, disks
 from scheduler.service.dispatch.dispatcher import Dispatcher
@@ -111,7 +111,7 @@ class Checkup:
             yield HealthProblem("pools", text, way_out, fatal=False)
 
         for node in self.nodes.all():
-            if node.state in (NodeState.UNREACHABLE, NodeState.DOWN):
+            if node.state in (NodeState.UNREACHABLE, NodeState.DOWN) and node.reason != LEFT:
                 text = sentence(node, self.live_jobs.jobs_on(node.name))
                 way_out = f"repair it, or forget it: fulcrum nodes retire {node.name}"
                 if node.facts is not None and node.facts.elastic:

@@ -27,6 +27,9 @@ from scheduler.store.base import Store
 
 EXECUTOR = "executor"
 NOT_HEARD = "not heard since the service started"
+_DRAINED = "drained by "
+"""Begins the reason of a node that a person drains."""
+_UNUSED = "the service runs jobs on its own machine alone"
 _UNKNOWN = "it left, or the head of its cluster began anew"
 """Reason of a node that the executor no longer knows."""
 START_S = 120.0
@@ -75,8 +78,11 @@ class ClusterNodes:
             # The service ran jobs on its own machine before it had nodes.
             self._store.record_nodes(retired=[LOCAL])
             self._keep({name: node for name, node in self._nodes.items() if name != LOCAL})
+        state, why = NodeState.BOOTING, NOT_HEARD
+        if self._derive is None:  # this machine alone: no other node will be heard
+            state, why = NodeState.DOWN, _UNUSED
         waited_for = {
-            name: replace(node, state=NodeState.BOOTING, since=now, reason=NOT_HEARD)
+            name: replace(node, state=state, since=now, reason=why)
             for name, node in self._nodes.items()
             if name not in facts and node.state in (NodeState.UP, NodeState.BOOTING)
         }
@@ -106,13 +112,17 @@ class ClusterNodes:
     def drain(self, name: str, actor: str, reason: str, now: float) -> None:
         """Let no job start on the node any more. Raises `MissingError`."""
         node = self.node(name)
-        why = f"drained by {actor}" + (f": {reason}" if reason else "")
+        why = _DRAINED + actor + (f": {reason}" if reason else "")
         wanted = replace(node, drained_by=actor, reason=why)
         self._adopt({**self._nodes, name: _as_wanted(wanted, now)}, actor, now)
 
     def resume(self, name: str, actor: str, now: float) -> None:
-        """Let jobs start on the node again. Raises `MissingError`."""
-        node = replace(self.node(name), drained_by="")
+        """Let jobs start on the node again. Raises `MissingError`, `StateError` if it is gone."""
+        node = self.node(name)
+        gone = node.state in (NodeState.DOWN, NodeState.UNREACHABLE)
+        if gone and not node.drained_by:
+            raise StateError(f"node {name} is {node.state}", {"node": "one that is drained"})
+        node = replace(node, drained_by="")
         if node.state is NodeState.DRAINING:
             state = NodeState.UP if node.facts is None else node.facts.state
             node = replace(node, state=state, since=now, reason="")
@@ -249,8 +259,9 @@ def _told(known: Node, told: NodeFacts, now: float) -> Node:
         seen_at=known.seen_at if silent else now,
         facts=facts,
     )
-    if known.drained_by and known.state in (NodeState.DRAINING, NodeState.OFF):
-        node = replace(node, reason=known.reason)
+    if known.drained_by and not gone:
+        said = known.reason.startswith(_DRAINED)
+        node = replace(node, reason=known.reason if said else _DRAINED + known.drained_by)
     return _as_wanted(node, known.since if known.state is NodeState.DRAINING else now)
 
 

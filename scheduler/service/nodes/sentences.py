@@ -12,7 +12,7 @@ def sentence(node: Node, jobs: int) -> str:
     text = f"node {node.name} is {node.state} since {_clock(node.since)}"
     if node.reason:
         text += f" ({node.reason})"
-    if node.drained_by:
+    if node.drained_by and node.state is NodeState.DRAINING:
         text += f"; `fulcrum nodes resume {node.name}` ends that"
     if not jobs:
         return text

@@ -86,13 +86,13 @@ class ExplainService:
         against = () if victims else obstacles(snapshot, policy, mode, rules, job.id)
         what_if = WhatIfs(self.live_jobs, policy, mode, snapshot)
         said = [
+            *self._too_few(job.spec.request, now),
             *_displacements(job, victims),
             *_why(wait, start, between, job.spec.deadline, now),
             self._fair_share(job, snapshot) if wait.cause is not Cause.NONE else "",
             preempts_nothing(against),
             *self._assumptions(job, wait),
             *self._lacking(job.spec),
-            *self._too_few(job.spec.request, now),
             *self._troubles(self._nodes_for(job)),
             f"no start is forecast yet: {INTERIM.sentence()}" if slow else "",
         ]

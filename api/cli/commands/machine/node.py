@@ -83,7 +83,7 @@ def leave(
     here = [node for node in local_nodes() if cluster is None or node.belongs_to(cluster)]
     if everything and name is not None:
         raise InputError("NAME and --all were given", {"name": "none with --all"})
-    leaving = _all(here) if everything else [_one(here, name)]
+    leaving = _all(here) if everything else [_one(here, name, cluster)]
     if not force:
         for node in leaving:
             _check_idle(node)
@@ -113,7 +113,7 @@ def _all(here: Sequence[LocalNode]) -> Sequence[LocalNode]:
     return here
 
 
-def _one(here: Sequence[LocalNode], name: str | None) -> LocalNode:
+def _one(here: Sequence[LocalNode], name: str | None, cluster: str | None) -> LocalNode:
     """Raises `MissingError`, and `InputError` if there are several."""
     from scheduler.domain.errors import InputError, MissingError
 
@@ -122,6 +122,7 @@ def _one(here: Sequence[LocalNode], name: str | None) -> LocalNode:
     if not found:
         names = ", ".join(node.name for node in nodes)
         what = "no node" if name is None else f"no node {name}"
+        what += "" if cluster is None else f" of {cluster}"
         raise MissingError(f"{what} is on this machine", {"name": names} if names else None)
     if len(found) > 1:
         these = ", ".join(f"{node.name} of {node.address}" for node in found)

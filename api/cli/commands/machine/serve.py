@@ -59,6 +59,12 @@ def serve(
     ray_port: Annotated[
         int | None, typer.Option(help="Port of the head; default: 6379.", min=1, max=65535)
     ] = None,
+    abandon: Annotated[
+        bool,
+        typer.Option(
+            "--abandon", help="Give up jobs that run where this start cannot see them (see --ray)."
+        ),
+    ] = False,
     log_level: Annotated[
         str, typer.Option(help="Log level: debug, info, warning or error.", metavar="LEVEL")
     ] = "warning",
@@ -97,6 +103,7 @@ def serve(
     from agents.registry.registry import Registry
     from agents.serving.learned_policy import SCHEME
     from scheduler import bootstrap
+    from scheduler.node import head_address
     from scheduler.policies.lookup import WGC, PolicyResolver
     from scheduler.policies.schedules.library import Library
     from scheduler.service.holder import ServiceHolder
@@ -114,8 +121,11 @@ def serve(
         PolicyResolver({SCHEME: Registry(settings.data_dir).policy, WGC.name: schedules.policy}),
     )
     services = (
-        bootstrap.standby(*parts) if settings.standby else ServiceHolder(bootstrap.build(*parts))
+        bootstrap.standby(*parts)
+        if settings.standby
+        else ServiceHolder(bootstrap.build(*parts, abandon=abandon))
     )
+    head_address.keep(settings.data_dir, head)
     admin_token(settings.data_dir)
     with _listening(settings) as listener:
         url = reachable(settings.host, listener.getsockname()[1])
@@ -130,7 +140,7 @@ def serve(
                 server.run(sockets=[listener])
     if not as_json:
         until = ", so do Ray's head and nodes until `fulcrum node leave --all`"
-        beside = "" if head is None else until
+        beside = until if head is not None and _runs_here(head) else ""
         out().print(f"[dim]stopped; running jobs continue{beside}[/]")
     if services.compiling:
         # The compiler's thread goes on while the interpreter ends, and would abort the process.
@@ -169,7 +179,6 @@ def _ray_head(
     if wanted is None and not (host or port):
         wanted = before is not None and "kind" not in settings.executor.model_fields_set
     if wanted is False:
-        head_address.forget(settings.data_dir)
         return None
     from scheduler.node import engine
     from scheduler.node.local_nodes import foreign
@@ -178,9 +187,13 @@ def _ray_head(
         return f"{before[0]}:{before[1]}"  # the head of the other service's machine
     host, port = host or (before and before[0]), port or (before and before[1])
     token = engine.token_file(settings.data_dir)
-    address = engine.start_head(host or engine.THIS_MACHINE, port or engine.PORT, token)
-    head_address.write(settings.data_dir, address)
-    return address
+    return engine.start_head(host or engine.THIS_MACHINE, port or engine.PORT, token)
+
+
+def _runs_here(head: str) -> bool:
+    from scheduler.node.local_nodes import local_nodes
+
+    return any(not node.name and node.belongs_to(head) for node in local_nodes())
 
 
 def _configure_logs(level: str, form: str) -> None:

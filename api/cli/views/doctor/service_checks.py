@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from api.cli.support import text_format
 from api.cli.views.doctor.findings import CheckResult, Finding, Patient
 from api.client import ApiError, Client, ClientError, UnavailableError
-from scheduler.domain.nodes import NodeState
+from scheduler.domain.nodes import LEFT, NodeState
 
 if TYPE_CHECKING:
     from api.schemas import NodeOut
@@ -65,7 +65,8 @@ def nodes(found: Sequence[NodeOut], told: Sequence[str] = ()) -> Iterator[Findin
             if any(text.startswith(f"node {node.name} is {node.state}") for text in told):
                 continue
             text = f"{node.name} is {node.state}" + (f": {node.reason}" if node.reason else "")
-            yield Finding("node", CheckResult.WARN, text, "fulcrum nodes events " + node.name)
+            wanted = "retire" if node.reason == LEFT else "events"
+            yield Finding("node", CheckResult.WARN, text, f"fulcrum nodes {wanted} {node.name}")
         if abs(node.clock_offset_s) > CLOCKS_APART_S:
             wrong = True
             apart = text_format.seconds(abs(node.clock_offset_s))
