@@ -102,8 +102,8 @@ def report(found: Found, folder: Path) -> Section:
     if any(name.endswith(SUFFIX) for name in found["learned"]):
         text += (
             f" With `{SUFFIX}` a policy may stop and move what runs: every job goes on from its "
-            "last checkpoint (one every 600 s), and a restart costs 10 s. Estimates are exact on Muri's "
-            "traces and learned from finished jobs on Philly's log."
+            "last checkpoint (one every 600 s), and a restart costs 10 s. Estimates are exact on "
+            "Muri's traces and learned from finished jobs on Philly's log."
         )
     tables = [Table("Differences", columns, rows), steady.regimes(entries)] if entries else []
     section = Section("Recorded traces", text, tables)
