@@ -26,7 +26,7 @@ from api.local_demo import demonstration
 from api.local_service import private_service
 from fulcrum import Client, JobHandle
 from scheduler.domain.lifecycle import AttemptState
-from scheduler.node import engine
+from scheduler.node import ray_command
 
 if TYPE_CHECKING:
     from api.client.files import JobInput
@@ -46,7 +46,7 @@ TIMEOUT_S = 240.0
 def main() -> int:
     """Run the demo; the exit code."""
     try:
-        engine.check_installed()
+        ray_command.check_installed()
     except Exception as error:  # its text says what to install
         print(f"error: {error}: make demo-cluster installs it", file=sys.stderr)
         return 8
