@@ -34,6 +34,10 @@ def followed(view, rounds=1):
 
 def lines(world):
     file = world.folder / "shadow" / "decisions.jsonl"
+    deadline = time.monotonic() + PATIENCE_S
+    while not file.exists():  # a round is counted before it is written
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
     return [json.loads(line) for line in file.read_text().splitlines()]
 
 

@@ -112,7 +112,7 @@ class ActivePolicy:
         if chosen is not None and mode_of(guard, chosen) is not chosen:
             raise InputError(
                 f"{guard.name} was made for mode {guard.mode}",
-                {"mode": f"{guard.mode}, or none"},
+                {"mode": f"{guard.mode}, or leave it out"},
             )
         with self._lock:
             self._guard = guard
