@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 
 from scheduler.decisions.rounds.policy import Policy
@@ -69,7 +71,18 @@ class PolicyResolver:
         scheme, colon, text = name.partition(":")
         if colon and scheme in self.schemes:
             return self.schemes[scheme](text)
-        raise MissingError(f"there is no policy {name!r}", {"policy": f"one of {self._legal()}"})
+        raise MissingError(
+            f"there is no policy {name!r}{self._meant(name)}", {"policy": f"one of {self._legal()}"}
+        )
+
+    def _meant(self, name: str) -> str:
+        """A question, if the name is one behind a scheme, or close to a known one."""
+        for scheme, make in self.schemes.items():
+            with suppress(Exception):  # whatever a scheme raises, the hint is not worth it
+                make(name)
+                return f"; did you mean '{scheme}:{name}'?"
+        close = get_close_matches(name, names(), n=1)
+        return f"; did you mean {close[0]!r}?" if close else ""
 
     def _loaded(self, entry: EntryPoint) -> Policy:
         """The policy of an installed distribution. Raises `InputError` if it does not load."""

@@ -31,7 +31,9 @@ def test_heuristics_by_name(name):
 
 
 def test_an_unknown_name_lists_the_legal_ones():
-    with pytest.raises(MissingError, match="there is no policy 'sfj'") as caught:
+    with pytest.raises(
+        MissingError, match="there is no policy 'sfj'; did you mean 'sjf'"
+    ) as caught:
         lookup.named("sfj")
     assert all(name in caught.value.fields["policy"] for name in HEURISTICS)
 
