@@ -15,7 +15,7 @@ from scheduler.domain.resources import ANY
 from scheduler.executors.ray.config import HEAD_LABEL, NODE_LABEL
 from scheduler.files import write_text
 from scheduler.node import ray_command
-from scheduler.node.local_nodes import foreign, local_nodes
+from scheduler.node.local_nodes import local_nodes, why_not_own
 
 THIS_MACHINE = "127.0.0.2"
 """A head that listens there is for this machine alone. Ray takes 127.0.0.1 for its outer one."""
@@ -161,7 +161,7 @@ def _check_label(option: str, value: str) -> None:
 
 
 def _check_own(host: str) -> None:
-    why = foreign(host)
+    why = why_not_own(host)
     if why:
         raise InputError(
             f"{host} is no address of this machine: {why}",

@@ -20,7 +20,7 @@ _GRACE_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class LocalNode:
-    """One of Ray's nodes on this machine: a raylet, and the processes beside it."""
+    """One of Ray's nodes on this machine: its raylet, and what Ray started with it."""
 
     name: str
     """Of the node; empty for a head, which runs no jobs."""
@@ -33,7 +33,7 @@ class LocalNode:
     def belongs_to(self, address: str) -> bool:
         """Whether the head of its cluster is there: one on this machine has several addresses."""
         (own, _, port), (host, _, asked) = self.address.rpartition(":"), address.rpartition(":")
-        return port == asked and (own == host or (not foreign(own) and not foreign(host)))
+        return port == asked and (own == host or (not why_not_own(own) and not why_not_own(host)))
 
     @property
     def attempts(self) -> list[str]:
@@ -53,7 +53,7 @@ class LocalNode:
             self.raylet.terminate()  # it ends its workers, and tells the head
             psutil.wait_procs([self.raylet], timeout=_GRACE_S)
         for process in [self.raylet, *others]:
-            with suppress(psutil.NoSuchProcess):
+            with suppress(psutil.Error):  # ended by itself, or another user's
                 process.kill()
 
     def _others(self) -> Iterator[psutil.Process]:
@@ -86,7 +86,7 @@ def _nodes(raylet: psutil.Process) -> Iterator[LocalNode]:
         )
 
 
-def foreign(host: str) -> str:
+def why_not_own(host: str) -> str:
     """Why the host is no address of this machine; empty if it is."""
     try:
         family, *_, address = socket.getaddrinfo(host.strip("[]"), 0, type=socket.SOCK_STREAM)[0]

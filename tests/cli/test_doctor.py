@@ -17,7 +17,7 @@ from api.schemas import NodeOut
 from scheduler import problems, settings
 from scheduler.compilation import warmup
 from scheduler.compilation.warmup import CacheReport, CacheState
-from scheduler.node import engine
+from scheduler.node import engine, head_address
 from scheduler.service.maintenance import health
 
 
@@ -225,7 +225,10 @@ def test_a_cluster_on_ray_needs_a_private_token(tmp_path, monkeypatch):
     assert [one.verdict for one in checks.ray(chosen)] == [CheckResult.OK]
     token.chmod(0o644)
     assert [one.verdict for one in checks.ray(chosen)] == [CheckResult.WARN]
-    assert not list(checks.ray(settings.load(overrides={"data_dir": tmp_path})))
+    plain = settings.load(overrides={"data_dir": tmp_path})
+    assert not list(checks.ray(plain))
+    head_address.keep(tmp_path, "127.0.0.2:6379")  # `fulcrum serve --ray` was the last start
+    assert [one.verdict for one in checks.ray(plain)] == [CheckResult.WARN]
 
 
 @pytest.mark.parametrize("address", ["10.0.0.5:6379", "auto", "127.0.0.1:6379"])

@@ -30,7 +30,7 @@ NOT_HEARD = "not heard since the service started"
 _DRAINED = "drained by "
 """Begins the reason of a node that a person drains."""
 _UNUSED = "the service runs jobs on its own machine alone"
-_UNKNOWN = "it left, or the head of its cluster began anew"
+_UNKNOWN = "it left, or the head of its cluster was started again"
 """Reason of a node that the executor no longer knows."""
 START_S = 120.0
 """Nodes that are not heard for so long after the service's start are down."""

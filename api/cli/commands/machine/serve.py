@@ -177,13 +177,13 @@ def _ray_head(
 
     before = head_address.read(settings.data_dir)
     if wanted is None and not (host or port):
-        wanted = before is not None and "kind" not in settings.executor.model_fields_set
+        wanted = head_address.remembered(settings) is not None
     if wanted is False:
         return None
     from scheduler.node import engine
-    from scheduler.node.local_nodes import foreign
+    from scheduler.node.local_nodes import why_not_own
 
-    if before is not None and not (host or port) and foreign(before[0]):
+    if before is not None and not (host or port) and why_not_own(before[0]):
         return f"{before[0]}:{before[1]}"  # the head of the other service's machine
     host, port = host or (before and before[0]), port or (before and before[1])
     token = engine.token_file(settings.data_dir)

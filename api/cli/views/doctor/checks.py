@@ -293,10 +293,13 @@ def database(settings: Settings) -> Iterator[Finding]:
 
 def ray(settings: Settings) -> Iterator[Finding]:
     """Whether a cluster on Ray can be used, and by nobody else."""
-    if settings.executor.kind != "ray":
-        return
-    from scheduler.node import engine
+    from scheduler.node import engine, head_address
 
+    address = head_address.remembered(settings)
+    if settings.executor.kind == "ray":
+        address = settings.ray.address
+    if address is None:
+        return
     if find_spec("ray") is None:
         yield Finding("Ray", CheckResult.FAIL, "not installed", "pip install 'ray[default]'")
     name = "Ray's token"
@@ -306,13 +309,13 @@ def ray(settings: Settings) -> Iterator[Finding]:
     elif engine.environment_has_token(os.environ):
         yield Finding(name, CheckResult.OK, "of this environment")
     else:
-        alone = engine.for_this_machine_alone(settings.ray.address)
+        alone = engine.for_this_machine_alone(address)
         who = "users of this machine" if alone else "other machines"
         advice = "who reaches Ray runs programs as your user: start it by `fulcrum serve --ray`"
         yield Finding(
             name,
             CheckResult.WARN if alone else CheckResult.FAIL,
-            f"{token} is missing, and {who} may reach the cluster at {settings.ray.address}",
+            f"{token} is missing, and {who} may reach the cluster at {address}",
             advice,
         )
 
